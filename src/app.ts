@@ -1,0 +1,85 @@
+import { randomInt } from "node:crypto";
+import { hostname } from "node:os";
+import { listenAddress } from "./config/listen-address.ts";
+import type { Config } from "./config/schema.ts";
+import { ProxyError } from "./errors.ts";
+import { Answers } from "./inference/answers.ts";
+import { RunningAnswers } from "./inference/running.ts";
+import { Cards } from "./models/cards.ts";
+import { Catalog } from "./models/catalog.ts";
+import { LoadedModels } from "./models/loaded-models.ts";
+import type { Logger } from "./observe/logger.ts";
+import { parseKeepAlive } from "./ollama/duration.ts";
+import { routes } from "./routes.ts";
+import { Guard } from "./server/guard.ts";
+import { createHttpServer } from "./server/http-server.ts";
+import { Upstream } from "./upstream/upstream.ts";
+
+export interface App {
+  readonly catalog: Catalog;
+  /** @returns the port */
+  listen(): Promise<number>;
+  /**
+   * Lets running answers end: first `/readyz` says no, after `drain_delay` nothing new is let in, and
+   * after `drain_timeout` what still runs ends with an error.
+   */
+  drain(immediately?: boolean): Promise<void>;
+  /** Ends what still runs with an error, now. */
+  interrupt(): void;
+}
+
+/** The composition root: everything is made here, once, and handed down. */
+export async function createApp(config: Config, log: Logger): Promise<App> {
+  const address = listenAddress(config);
+  const lifecycle = { draining: false };
+  const upstreams = config.upstreams.map((upstream) => new Upstream(upstream, config.timeouts));
+  const catalog = new Catalog(upstreams, log);
+  const cards = new Cards(config, new Date());
+  const loaded = new LoadedModels(cards, parseKeepAlive(config.keep_alive) ?? 0);
+  const running = new RunningAnswers();
+  const answers = new Answers({ config, log, running, newId });
+  const server = await createHttpServer({
+    routes: routes({ config, catalog, cards, loaded, answers, lifecycle }),
+    guard: new Guard({
+      checkHost: address.loopback,
+      hostname: hostname(),
+      origins: config.origins,
+      apiKey: config.api_key,
+    }),
+    log,
+    pathPrefix: config.path_prefix,
+    maxBody: config.max_body,
+    requestTimeout: config.timeouts.request_body,
+  });
+  const interrupt = () => {
+    running.interruptAll(new ProxyError("shutting_down", "server is shutting down"));
+  };
+  return {
+    catalog,
+    listen: () => server.listen(address.host, address.port),
+    drain: async (immediately = false) => {
+      lifecycle.draining = true;
+      server.startDraining();
+      if (!immediately) await delay(config.shutdown.drain_delay);
+      const deadline = setTimeout(interrupt, config.shutdown.drain_timeout);
+      await server.close();
+      clearTimeout(deadline);
+      await Promise.all(upstreams.map((upstream) => upstream.close()));
+    },
+    interrupt,
+  };
+}
+
+const idLetters = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+/** As real Ollama makes them: `call_` and eight letters or digits. */
+function newId(): string {
+  const letters = Array.from({ length: 8 }, () => idLetters[randomInt(idLetters.length)]);
+  return `call_${letters.join("")}`;
+}
+
+function delay(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+}

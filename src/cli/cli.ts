@@ -1,0 +1,60 @@
+import { Command } from "commander";
+import { backendVariables, variables } from "../config/environment.ts";
+import { ConfigError } from "../config/load.ts";
+import { serve, type ServeOptions, type Terminal } from "./serve.ts";
+
+/** Runs the command line; every expected failure is a sentence, not a stack. */
+export async function runCli(
+  argv: readonly string[],
+  terminal: Terminal,
+  version: string,
+): Promise<void> {
+  const program = new Command("ollama-openai-proxy")
+    .description("The complete Ollama API in front of any OpenAI-compatible backend.")
+    .version(version)
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+    })
+    .exitOverride();
+  program
+    .command("serve", { isDefault: true })
+    .description("serve the Ollama API (this is what happens without a command)")
+    .option("-c, --config <file>", "configuration file (YAML); default ./ollama-openai-proxy.yaml")
+    .option("-l, --listen <address>", "address to listen on; default 127.0.0.1:11434")
+    .addHelpText("after", () => environmentHelp())
+    .action((options: ServeOptions) => serve(options, terminal));
+  program.addHelpText("after", () => environmentHelp());
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+  } catch (error) {
+    terminal.exit(report(error, terminal));
+  }
+}
+
+function report(error: unknown, terminal: Terminal): number {
+  if (error instanceof ConfigError) {
+    terminal.stderr.write(`${error.message}\n`);
+    return 2;
+  }
+  const { exitCode, message, code } = error as {
+    exitCode?: number;
+    message?: string;
+    code?: string;
+  };
+  if (code?.startsWith("commander.") === true) return exitCode ?? 1;
+  terminal.stderr.write(`ollama-openai-proxy failed to start: ${message ?? String(error)}\n`);
+  return 1;
+}
+
+function environmentHelp(): string {
+  const rows = variables.map(({ name, describe }) => `  ${name.padEnd(24)}${describe}`);
+  return [
+    "",
+    "Environment:",
+    `  ${backendVariables[0].padEnd(24)}address of the backend's OpenAI-compatible API`,
+    `  ${backendVariables[2].padEnd(24)}its key`,
+    ...rows,
+    "",
+  ].join("\n");
+}

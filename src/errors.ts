@@ -1,0 +1,84 @@
+/**
+ * Every expected failure, in one table. `status` is what a client sees before the commit point; a
+ * response that a backend refused with a status of its own overrides it (see `ProxyError.status`).
+ */
+const errorTable = {
+  invalid_request: { status: 400, type: "invalid_request_error" },
+  unauthorized: { status: 401, type: "authentication_error" },
+  model_not_found: { status: 404, type: "not_found_error" },
+  not_found: { status: 404, type: "not_found_error" },
+  body_too_large: { status: 413, type: "invalid_request_error" },
+  unsupported_encoding: { status: 415, type: "invalid_request_error" },
+  request_timeout: { status: 408, type: "invalid_request_error" },
+  upstream_rejected: { status: 400, type: "invalid_request_error" },
+  upstream_unauthorized: { status: 502, type: "api_error" },
+  upstream_overloaded: { status: 503, type: "api_error" },
+  upstream_failed: { status: 502, type: "api_error" },
+  upstream_unreachable: { status: 502, type: "api_error" },
+  upstream_timeout: { status: 504, type: "api_error" },
+  upstream_malformed: { status: 502, type: "api_error" },
+  upstream_truncated: { status: 502, type: "api_error" },
+  client_closed: { status: 499, type: "api_error" },
+  shutting_down: { status: 503, type: "api_error" },
+  internal: { status: 500, type: "api_error" },
+} as const;
+
+export type ErrorCode = keyof typeof errorTable;
+
+export interface ProxyErrorOptions {
+  /** HTTP status, where the table's is not the true one (a backend's own 4xx or 5xx). */
+  readonly status?: number;
+  /** Seconds a client should wait, passed on as `Retry-After`. */
+  readonly retryAfter?: number;
+  /** The short cause told on a stream that had begun, where it differs from the message. */
+  readonly reason?: string;
+  readonly cause?: unknown;
+}
+
+/** The one error class of the house. `message` is one line and safe to show to a client. */
+export class ProxyError extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly retryAfter: number | undefined;
+  readonly reason: string;
+
+  constructor(code: ErrorCode, message: string, options: ProxyErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "ProxyError";
+    this.code = code;
+    this.status = options.status ?? errorTable[code].status;
+    this.retryAfter = options.retryAfter;
+    this.reason = options.reason ?? message;
+  }
+
+  /** OpenAI's `error.type` for this failure, as Ollama's own `/v1` routes name it. */
+  get type(): string {
+    if (this.status === 404) return "not_found_error";
+    if (this.status >= 400 && this.status < 500) return errorTable[this.code].type;
+    return "api_error";
+  }
+}
+
+/** Anything thrown, as a ProxyError: an unexpected one tells the client nothing about our insides. */
+export function toProxyError(error: unknown): ProxyError {
+  if (error instanceof ProxyError) return error;
+  return new ProxyError("internal", "internal error", { cause: error });
+}
+
+export function invalidRequest(message: string): ProxyError {
+  return new ProxyError("invalid_request", message);
+}
+
+/** Ollama's text for a model nobody serves; `ollama run` pulls when it sees this 404. */
+export function modelNotFound(name: string): ProxyError {
+  return new ProxyError("model_not_found", `model '${name}' not found`);
+}
+
+/**
+ * The same failure once the answer had begun: Ollama's wording for a run that broke (its `llm`
+ * package). An answer that was to come in one piece gets it as a 502.
+ */
+export function whileRunning(error: ProxyError): ProxyError {
+  const message = `an error was encountered while running the model: ${error.reason}`;
+  return new ProxyError(error.code, message, { status: 502, cause: error });
+}

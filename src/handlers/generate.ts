@@ -1,0 +1,61 @@
+import { invalidRequest } from "../errors.ts";
+import { parseGenerateRequest, type GenerateRequest } from "../ollama/requests.ts";
+import { resolveTarget } from "../routing/resolve.ts";
+import { sendJson } from "../server/error-response.ts";
+import { encodeContext } from "../translate/context.ts";
+import { toGenerateRequest, toMessages } from "../translate/inference-request.ts";
+import { joinGenerate } from "../translate/joined-response.ts";
+import { GenerateResponseEncoder } from "../translate/response-encoder.ts";
+import { refuseWhatModelCannot } from "./capabilities.ts";
+import { readJson, type ServiceHandler } from "./services.ts";
+
+/** `POST /api/generate`. Without a prompt it only loads or unloads the model. */
+export const generate: ServiceHandler = (services) => async (request, reply) => {
+  const generateRequest = parseGenerateRequest(readJson(request));
+  const { model, stream, prompt, suffix, images, keepAlive, options } = generateRequest;
+  const target = await resolveTarget(services.catalog, services.cards, model);
+  refuseMixedRaw(generateRequest);
+  refuseWhatModelCannot(target, {
+    ...generateRequest,
+    use: "generate",
+    tools: false,
+    insert: suffix !== "",
+  });
+  services.loaded.use(target.model, keepAlive, options.known.num_ctx);
+  const identity = { model, createdAt: new Date().toISOString() };
+  if (prompt === "" && images.length === 0 && suffix === "") {
+    return sendJson(reply, {
+      model,
+      created_at: identity.createdAt,
+      response: "",
+      done: true,
+      done_reason: keepAlive === 0 ? "unload" : "load",
+    });
+  }
+  const { upstream, entry } = target.model;
+  const canInsert = target.facts.capabilities.includes("insert");
+  await services.answers.ollama({
+    request,
+    reply,
+    target,
+    model,
+    stream,
+    lowered: toGenerateRequest(generateRequest, entry.id, upstream.dialect, canInsert),
+    encoder: new GenerateResponseEncoder(
+      identity,
+      generateRequest.raw ? undefined : contextOf(generateRequest),
+    ),
+    join: joinGenerate,
+  });
+  return reply;
+};
+
+function refuseMixedRaw({ raw, system, template, context }: GenerateRequest): void {
+  if (raw && (system !== "" || template !== "" || context.length > 0)) {
+    throw invalidRequest("raw mode does not support template, system, or context");
+  }
+}
+
+function contextOf(request: GenerateRequest): (answer: string) => readonly number[] {
+  return (content) => encodeContext([...toMessages(request), { role: "assistant", content }]);
+}

@@ -1,0 +1,56 @@
+import { invalidRequest } from "../errors.ts";
+import type { CatalogModel } from "../models/catalog.ts";
+import { isObject } from "../openai/json.ts";
+import { resolveTarget } from "../routing/resolve.ts";
+import { sendJson } from "../server/error-response.ts";
+import { passedEvents } from "../server/stream-format.ts";
+import { readJson, type ServiceHandler, type Services } from "./services.ts";
+
+/** Ollama's own fields, which some clients put into OpenAI bodies and strict backends refuse. */
+const ollamaFields = new Set(["options", "keep_alive"]);
+
+/** `POST /v1/…`: to the backend and back; only the model's name is made the backend's. */
+export function passOn(path: string): ServiceHandler {
+  return (services) => async (request, reply) => {
+    const body = readJson(request);
+    if (!isObject(body)) throw invalidRequest("request body: expected object");
+    const model = body["model"];
+    if (model !== undefined && typeof model !== "string")
+      throw invalidRequest("model: expected string");
+    if (model === undefined || model === "") throw invalidRequest("model is required");
+    const target = await resolveTarget(services.catalog, services.cards, model);
+    services.loaded.use(target.model, undefined);
+    const kept = Object.entries(body).filter(([key]) => !ollamaFields.has(key));
+    const passed = { ...Object.fromEntries(kept), model: target.model.entry.id };
+    await services.answers.openai(
+      { request, reply, target, model, path, body: passed },
+      passedEvents,
+    );
+    return reply;
+  };
+}
+
+/** `GET /v1/models`: all backends' models, under the backends' own ids. */
+export const listOpenAI: ServiceHandler =
+  ({ catalog }) =>
+  async (_, reply) => {
+    const models = await catalog.list();
+    const data = models.map((model) => openaiModel(model.entry.id, model));
+    return sendJson(reply, { object: "list", data }).header("content-type", "application/json");
+  };
+
+/** `GET /v1/models/{id}`; ids may hold slashes. */
+export const showOpenAI: ServiceHandler = (services: Services) => async (request, reply) => {
+  const id = (request.params as { "*": string })["*"];
+  const { model } = await resolveTarget(services.catalog, services.cards, id);
+  return sendJson(reply, openaiModel(id, model)).header("content-type", "application/json");
+};
+
+function openaiModel(id: string, { entry, upstream }: CatalogModel): object {
+  return {
+    id,
+    object: "model",
+    created: Math.floor(entry.created ?? 0),
+    owned_by: entry.ownedBy ?? upstream.id,
+  };
+}

@@ -1,0 +1,27 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Config } from "../config/schema.ts";
+import type { Answers } from "../inference/answers.ts";
+import type { Cards } from "../models/cards.ts";
+import type { Catalog } from "../models/catalog.ts";
+import type { LoadedModels } from "../models/loaded-models.ts";
+import { parseJsonBody, refuseEncodedBody } from "../server/json-body.ts";
+
+/** What handlers work with; made once, by the composition root. */
+export interface Services {
+  readonly config: Config;
+  readonly catalog: Catalog;
+  readonly cards: Cards;
+  readonly loaded: LoadedModels;
+  readonly answers: Answers;
+  readonly lifecycle: { readonly draining: boolean };
+}
+
+export type ServiceHandler = (
+  services: Services,
+) => (request: FastifyRequest, reply: FastifyReply) => unknown;
+
+/** The JSON of a request. @throws ProxyError 400 or 415. */
+export function readJson(request: FastifyRequest): unknown {
+  refuseEncodedBody(request.headers["content-encoding"]);
+  return parseJsonBody(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));
+}

@@ -1,0 +1,124 @@
+import { ProxyError } from "../errors.ts";
+import { isErrorObject, toBackendError } from "../openai/error-body.ts";
+import { asArray, asObject, isObject, parseJson } from "../openai/json.ts";
+import type { ServerSentEvent } from "../openai/server-sent-events.ts";
+import type { Progress } from "../translate/chunk-events.ts";
+import type { Stopwatch } from "./stopwatch.ts";
+import type { Translator } from "./translator.ts";
+
+/** Last events of `/v1/responses` and `/v1/messages`, which know no `[DONE]`. */
+const lastEvents = new Set([
+  "response.completed",
+  "response.incomplete",
+  "response.failed",
+  "message_stop",
+]);
+
+/**
+ * OpenAI's events to themselves: what `/v1` passes on. It only watches, so that commit point, errors
+ * and truncation are the same as on Ollama's routes. Frames are Server-Sent Events as text.
+ */
+export class OpenAITranslator implements Translator<string> {
+  readonly #stopwatch: Stopwatch;
+  #progress: Progress = "running";
+  /** Frames that mean nothing yet wait for one that does, so that a failure can have its status. */
+  #prelude: string[] | undefined = [];
+
+  constructor(stopwatch: Stopwatch) {
+    this.#stopwatch = stopwatch;
+  }
+
+  get progress(): Progress {
+    return this.#progress;
+  }
+
+  push(event: ServerSentEvent): string[] {
+    if (this.#progress === "complete") return [];
+    const frame = toFrame(event);
+    if (event.data.trim() === "[DONE]") {
+      this.#progress = "complete";
+      return this.#release(frame);
+    }
+    const parsed = parseJson(event.data);
+    if (parsed === undefined)
+      throw new ProxyError("upstream_malformed", "invalid response from upstream");
+    if (event.name === "error" || isErrorObject(parsed)) throw toBackendError(parsed);
+    const choices = asArray(asObject(parsed)?.["choices"]);
+    if (lastEvents.has(event.name) || choices.some(isFinished)) this.#progress = "finished";
+    if (
+      this.#prelude !== undefined &&
+      isObject(parsed) &&
+      parsed["choices"] !== undefined &&
+      !choices.some(saysSomething)
+    ) {
+      this.#prelude.push(frame);
+      return [];
+    }
+    return this.#release(frame);
+  }
+
+  end(): string[] {
+    if (this.#progress === "running") {
+      throw new ProxyError("upstream_truncated", "stream ended before completion");
+    }
+    return this.#prelude ?? [];
+  }
+
+  /** No `[DONE]` follows, so that a client that overlooks the error still sees a cut stream. */
+  fail(error: ProxyError): string[] {
+    const body = { error: { message: error.message, type: error.type, param: null, code: null } };
+    return [`data: ${JSON.stringify(body)}\n\n`];
+  }
+
+  #release(frame: string): string[] {
+    this.#stopwatch.markFirstToken();
+    const frames = [...(this.#prelude ?? []), frame];
+    this.#prelude = undefined;
+    return frames;
+  }
+}
+
+/** An answer in one piece: passed on as it is once it has been seen to be one. */
+export class DocumentTranslator implements Translator<string> {
+  #document: string | undefined;
+
+  get progress(): Progress {
+    return this.#document === undefined ? "running" : "complete";
+  }
+
+  push({ data }: ServerSentEvent): string[] {
+    const parsed = parseJson(data);
+    if (isErrorObject(parsed)) throw toBackendError(parsed);
+    if (!isObject(parsed))
+      throw new ProxyError("upstream_malformed", "invalid response from upstream");
+    this.#document = data;
+    return [data];
+  }
+
+  end(): string[] {
+    if (this.#document !== undefined) return [];
+    throw new ProxyError("upstream_truncated", "stream ended before completion");
+  }
+
+  fail(): string[] {
+    return [];
+  }
+}
+
+function toFrame({ name, data }: ServerSentEvent): string {
+  const lines = data.includes("\n") ? data.split("\n").join("\ndata: ") : data;
+  return name === "" ? `data: ${lines}\n\n` : `event: ${name}\ndata: ${lines}\n\n`;
+}
+
+function isFinished(choice: unknown): boolean {
+  const reason = asObject(choice)?.["finish_reason"];
+  return typeof reason === "string" && reason !== "";
+}
+
+function saysSomething(choice: unknown): boolean {
+  const object = asObject(choice);
+  if (isFinished(object) || object?.["text"] !== undefined) return true;
+  return Object.entries(asObject(object?.["delta"]) ?? {}).some(
+    ([key, value]) => key !== "role" && value !== null && value !== "",
+  );
+}

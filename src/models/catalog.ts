@@ -1,0 +1,129 @@
+import type { Logger } from "../observe/logger.ts";
+import { comparableName, withTag } from "../ollama/model-name.ts";
+import type { Upstream } from "../upstream/upstream.ts";
+import { readModelList, type ModelEntry } from "./model-entry.ts";
+
+const timeToLive = 30_000;
+const listTimeout = 5_000;
+/** A name nobody knows asks the backends again, but not more often than this. */
+const missInterval = 1_000;
+
+/** A model that a backend serves. */
+export interface CatalogModel {
+  /** The name that Ollama clients see, with its tag. */
+  readonly name: string;
+  readonly upstream: Upstream;
+  readonly entry: ModelEntry;
+}
+
+interface UpstreamList {
+  entries: readonly ModelEntry[];
+  /** Whether the last try failed; the entries before it are still good to show. */
+  failed: boolean;
+}
+
+/** Which backend serves which model, from the backends' own lists, kept for half a minute. */
+export class Catalog {
+  readonly #upstreams: readonly Upstream[];
+  readonly #log: Logger;
+  readonly #lists = new Map<Upstream, UpstreamList>();
+  #refreshing: Promise<void> | undefined;
+  #refreshedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(upstreams: readonly Upstream[], log: Logger) {
+    this.#upstreams = upstreams;
+    this.#log = log;
+  }
+
+  /** Whether at least one backend has told its models. */
+  get ready(): boolean {
+    return this.#upstreams.length === 0 || [...this.#lists.values()].some((list) => !list.failed);
+  }
+
+  /** Every model, in the order of the backends; of two with one name the first backend's counts. */
+  async list(): Promise<readonly CatalogModel[]> {
+    await this.#freshen();
+    return this.#models();
+  }
+
+  /**
+   * The model that a client's spelling means: with or without `:latest`, in any case. A backend that
+   * could not tell its models is asked for whatever the client says.
+   */
+  async find(name: string): Promise<CatalogModel | undefined> {
+    await this.#freshen();
+    const found = this.#lookUp(name);
+    if (found !== undefined) return found;
+    if (performance.now() - this.#refreshedAt > missInterval) {
+      await this.#refresh();
+      return this.#lookUp(name);
+    }
+    return undefined;
+  }
+
+  #lookUp(name: string): CatalogModel | undefined {
+    const models = this.#models();
+    const wanted = comparableName(name);
+    return (
+      models.find(({ entry }) => entry.id === name) ??
+      models.find((model) => comparableName(model.name) === wanted) ??
+      this.#unlisted(name)
+    );
+  }
+
+  #unlisted(name: string): CatalogModel | undefined {
+    const upstream = this.#upstreams.find((candidate) => {
+      const list = this.#lists.get(candidate);
+      return list === undefined || (list.failed && list.entries.length === 0);
+    });
+    if (upstream === undefined || name.trim() === "") return undefined;
+    return { name: withTag(name), upstream, entry: { id: name.replace(/:latest$/, "") } };
+  }
+
+  #models(): CatalogModel[] {
+    const models = new Map<string, CatalogModel>();
+    for (const upstream of this.#upstreams) {
+      for (const entry of this.#lists.get(upstream)?.entries ?? []) {
+        const name = withTag(entry.id);
+        if (!models.has(name)) models.set(name, { name, upstream, entry });
+      }
+    }
+    return [...models.values()];
+  }
+
+  async #freshen(): Promise<void> {
+    const age = performance.now() - this.#refreshedAt;
+    if (age < timeToLive) return;
+    const refresh = this.#refresh();
+    // Lists that are merely old are shown while new ones are fetched.
+    if (this.#lists.size === 0) await refresh;
+  }
+
+  /** All backends at once; callers that come meanwhile share the one refresh. */
+  #refresh(): Promise<void> {
+    this.#refreshing ??= Promise.all(this.#upstreams.map((upstream) => this.#load(upstream)))
+      .then(() => {
+        this.#refreshedAt = performance.now();
+      })
+      .finally(() => {
+        this.#refreshing = undefined;
+      });
+    return this.#refreshing;
+  }
+
+  async #load(upstream: Upstream): Promise<void> {
+    if (upstream.configuredModels !== undefined) {
+      const entries = upstream.configuredModels.map((id) => ({ id }));
+      this.#lists.set(upstream, { entries, failed: false });
+      return;
+    }
+    try {
+      const entries = readModelList(await upstream.getJson("/models", listTimeout));
+      this.#lists.set(upstream, { entries, failed: false });
+    } catch (error) {
+      const before = this.#lists.get(upstream);
+      this.#lists.set(upstream, { entries: before?.entries ?? [], failed: true });
+      this.#log.warn({ upstream: upstream.id }, `no model list: ${(error as Error).message}`);
+    }
+  }
+}

@@ -1,0 +1,269 @@
+import { z } from "zod";
+import { invalidRequest } from "../errors.ts";
+import { parseImage, type Image } from "./image.ts";
+import { parseKeepAlive, type KeepAlive } from "./duration.ts";
+import { noOptions, parseOptions, type Options } from "./options.ts";
+
+/** What a client may say of thinking; absent leaves it to the model. */
+export type Think = boolean | "low" | "medium" | "high" | "max";
+
+/** Structured output: any JSON, or JSON that fits a schema. */
+export type Format = "json" | { readonly [key: string]: unknown };
+
+export interface ToolCall {
+  readonly id: string | undefined;
+  readonly name: string;
+  readonly arguments: unknown;
+}
+
+export interface Message {
+  readonly role: string;
+  readonly content: string;
+  readonly thinking: string | undefined;
+  readonly images: readonly Image[];
+  readonly toolCalls: readonly ToolCall[];
+  readonly toolName: string | undefined;
+  readonly toolCallId: string | undefined;
+}
+
+export interface Tool {
+  readonly type: "function";
+  readonly function: { readonly name: string; readonly [key: string]: unknown };
+}
+
+/** What chat and generate have in common. */
+export interface InferenceRequest {
+  readonly model: string;
+  readonly stream: boolean;
+  readonly options: Options;
+  readonly think: Think | undefined;
+  readonly format: Format | undefined;
+  readonly keepAlive: KeepAlive | undefined;
+  readonly logprobs: boolean;
+  readonly topLogprobs: number;
+  /** Fields the client sent that Ollama does not have, by name. */
+  readonly unknown: readonly string[];
+}
+
+export interface ChatRequest extends InferenceRequest {
+  readonly messages: readonly Message[];
+  readonly tools: readonly Tool[];
+}
+
+export interface GenerateRequest extends InferenceRequest {
+  readonly prompt: string;
+  readonly suffix: string;
+  readonly system: string;
+  readonly template: string;
+  readonly context: readonly number[];
+  readonly raw: boolean;
+  readonly images: readonly Image[];
+}
+
+export interface ShowRequest {
+  readonly model: string;
+  readonly verbose: boolean;
+}
+
+/** `null` means absence everywhere, as in Go. */
+const optional = <T extends z.ZodType>(schema: T) =>
+  schema.nullish().transform((value) => value ?? undefined);
+
+const text = optional(z.string());
+
+const inferenceFields = {
+  model: text,
+  stream: optional(z.boolean()),
+  options: optional(z.record(z.string(), z.unknown())),
+  think: z.unknown().optional(),
+  format: z.unknown().optional(),
+  keep_alive: z.unknown().optional(),
+  logprobs: optional(z.boolean()),
+  top_logprobs: optional(z.number()),
+};
+
+const toolCallSchema = z.object({
+  id: text,
+  function: z.object({ name: text, arguments: z.unknown().optional() }),
+});
+
+const messageFields = {
+  role: text,
+  content: text,
+  thinking: text,
+  images: optional(z.array(z.string())),
+  tool_calls: optional(z.array(toolCallSchema)),
+  tool_name: text,
+  /** OpenAI's name for the same; OpenAI-minded clients send it. */
+  name: text,
+  tool_call_id: text,
+};
+
+const chatFields = {
+  ...inferenceFields,
+  messages: optional(z.array(z.unknown())),
+  tools: optional(z.array(z.unknown())),
+  truncate: optional(z.boolean()),
+  shift: optional(z.boolean()),
+};
+
+const generateFields = {
+  ...inferenceFields,
+  prompt: text,
+  suffix: text,
+  system: text,
+  template: text,
+  context: optional(z.array(z.number())),
+  raw: optional(z.boolean()),
+  images: optional(z.array(z.string())),
+  truncate: optional(z.boolean()),
+  shift: optional(z.boolean()),
+};
+
+const showFields = { model: text, name: text, verbose: optional(z.boolean()) };
+
+const schemas = {
+  chat: z.object(chatFields),
+  generate: z.object(generateFields),
+  show: z.object(showFields),
+  message: z.object(messageFields),
+  tool: z.looseObject({ function: z.looseObject({ name: z.string() }) }),
+};
+
+/** @throws ProxyError 400 that names the field. */
+export function parseChatRequest(body: unknown): ChatRequest {
+  const { fields, unknown } = foldKeys(body, chatFields);
+  const parsed = check(schemas.chat, fields);
+  return {
+    ...inferenceRequest(parsed, unknown),
+    messages: (parsed.messages ?? []).map((message, i) => parseMessage(message, `messages[${i}]`)),
+    tools: (parsed.tools ?? []).map((tool, i) => parseTool(tool, `tools[${i}]`)),
+  };
+}
+
+/** @throws ProxyError 400 that names the field. */
+export function parseGenerateRequest(body: unknown): GenerateRequest {
+  const { fields, unknown } = foldKeys(body, generateFields);
+  const parsed = check(schemas.generate, fields);
+  return {
+    ...inferenceRequest(parsed, unknown),
+    prompt: parsed.prompt ?? "",
+    suffix: parsed.suffix ?? "",
+    system: parsed.system ?? "",
+    template: parsed.template ?? "",
+    context: parsed.context ?? [],
+    raw: parsed.raw ?? false,
+    images: (parsed.images ?? []).map(parseImage),
+  };
+}
+
+/** `model`, or the older `name`. @throws ProxyError 400 that names the field. */
+export function parseShowRequest(body: unknown): ShowRequest {
+  const parsed = check(schemas.show, foldKeys(body, showFields).fields);
+  return { model: parsed.model || parsed.name || "", verbose: parsed.verbose ?? false };
+}
+
+function inferenceRequest(
+  parsed: z.output<z.ZodObject<typeof inferenceFields>>,
+  unknown: readonly string[],
+): InferenceRequest {
+  const topLogprobs = parsed.top_logprobs ?? 0;
+  if (topLogprobs < 0 || topLogprobs > 20) {
+    throw invalidRequest("top_logprobs must be between 0 and 20");
+  }
+  return {
+    model: parsed.model ?? "",
+    stream: parsed.stream ?? true,
+    options: parsed.options === undefined ? noOptions : parseOptions(parsed.options),
+    think: parseThink(parsed.think),
+    format: parseFormat(parsed.format),
+    keepAlive: parseKeepAlive(parsed.keep_alive),
+    logprobs: parsed.logprobs ?? false,
+    topLogprobs: Math.trunc(topLogprobs),
+    unknown,
+  };
+}
+
+function parseThink(value: unknown): Think | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "boolean") return value;
+  if (value === "low" || value === "medium" || value === "high" || value === "max") return value;
+  if (typeof value !== "string") throw invalidRequest("think must be a boolean or string");
+  throw invalidRequest(
+    `invalid think value: ${JSON.stringify(value)} (must be "high", "medium", "low", "max", true, or false)`,
+  );
+}
+
+function parseFormat(value: unknown): Format | undefined {
+  if (value === undefined || value === null || value === "") return undefined;
+  if (value === "json") return value;
+  if (isRecord(value)) return value;
+  throw invalidRequest(
+    `invalid format: ${JSON.stringify(JSON.stringify(value))}; expected "json" or a valid JSON Schema object`,
+  );
+}
+
+function parseMessage(raw: unknown, path: string): Message {
+  const parsed = check(schemas.message, foldKeys(raw, messageFields, path).fields, path);
+  return {
+    role: parsed.role ?? "",
+    content: parsed.content ?? "",
+    thinking: parsed.thinking,
+    images: (parsed.images ?? []).map(parseImage),
+    toolCalls: (parsed.tool_calls ?? []).map((call) => ({
+      id: call.id,
+      name: call.function.name ?? "",
+      arguments: call.function.arguments ?? {},
+    })),
+    toolName: parsed.tool_name || parsed.name,
+    toolCallId: parsed.tool_call_id,
+  };
+}
+
+function parseTool(raw: unknown, path: string): Tool {
+  return { type: "function", function: check(schemas.tool, raw, path).function };
+}
+
+/**
+ * The known fields of a body under their own names: Go's decoder, which real Ollama uses, matches
+ * keys without regard to case and takes `null` for an empty object.
+ */
+function foldKeys(
+  body: unknown,
+  known: Readonly<Record<string, unknown>>,
+  path = "request body",
+): { fields: Record<string, unknown>; unknown: string[] } {
+  if (body === null) return { fields: {}, unknown: [] };
+  if (!isRecord(body)) {
+    throw invalidRequest(`${path}: expected object, received ${jsonType(body)}`);
+  }
+  const fields: Record<string, unknown> = {};
+  const unknown: string[] = [];
+  for (const [key, value] of Object.entries(body)) {
+    const name = Object.hasOwn(known, key) ? key : key.toLowerCase();
+    if (Object.hasOwn(known, name)) fields[name] = value;
+    else unknown.push(key);
+  }
+  return { fields, unknown };
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown, path = ""): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const where = [path, ...(issue?.path ?? [])].reduce<string>(joinPath, "");
+  throw invalidRequest(`${where}: ${(issue?.message ?? "invalid").replace("Invalid input: ", "")}`);
+}
+
+function joinPath(path: string, key: PropertyKey): string {
+  if (typeof key === "number") return `${path}[${key}]`;
+  return path === "" ? String(key) : `${path}.${String(key)}`;
+}
+
+function jsonType(value: unknown): string {
+  return Array.isArray(value) ? "array" : typeof value;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

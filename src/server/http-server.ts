@@ -1,0 +1,166 @@
+import cors from "@fastify/cors";
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { ProxyError, toProxyError } from "../errors.ts";
+import type { Logger } from "../observe/logger.ts";
+import { sendError, sendPlain, type ErrorShape } from "./error-response.ts";
+import { isSameOrigin, type Guard } from "./guard.ts";
+
+export type Method = "GET" | "HEAD" | "POST" | "DELETE";
+export type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown;
+
+/** One line of the route table. */
+export interface Route {
+  readonly methods: readonly Method[];
+  readonly path: string;
+  readonly handler: Handler;
+  readonly errors: ErrorShape;
+  /** Answers without the client's key: what a balancer asks. */
+  readonly open?: boolean;
+}
+
+export interface HttpServerOptions {
+  readonly routes: readonly Route[];
+  readonly guard: Guard;
+  readonly log: Logger;
+  readonly pathPrefix: string;
+  /** Largest request body, bytes. */
+  readonly maxBody: number;
+  /** Milliseconds for a whole request to arrive. */
+  readonly requestTimeout: number;
+}
+
+export interface HttpServer {
+  /** @returns the port, which the system chose when 0 was asked for. */
+  listen(host: string, port: number): Promise<number>;
+  /** From here on every response asks its client to close the connection. */
+  startDraining(): void;
+  /** Stops listening; resolves when the last running response is done. */
+  close(): Promise<void>;
+}
+
+const allMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+
+/** What real Ollama tells a browser it may send; the last ones are those of OpenAI's SDKs. */
+const allowedHeaders =
+  "Authorization,Content-Type,User-Agent,Accept,X-Requested-With,Openai-Beta,X-Stainless-Arch,X-Stainless-Async,X-Stainless-Custom-Poll-Interval,X-Stainless-Helper-Method,X-Stainless-Lang,X-Stainless-Os,X-Stainless-Package-Version,X-Stainless-Poll-Helper,X-Stainless-Retry-Count,X-Stainless-Runtime,X-Stainless-Runtime-Version,X-Stainless-Timeout";
+
+/** HTTP as real Ollama speaks it, on Fastify; knows nothing of models. */
+export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const server = fastify({
+    bodyLimit: options.maxBody,
+    requestTimeout: options.requestTimeout,
+    keepAliveTimeout: 75_000,
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000, maxHeaderSize: 16 * 1024 },
+    exposeHeadRoutes: false,
+    routerOptions: {
+      ignoreTrailingSlash: true,
+      ignoreDuplicateSlashes: true,
+      maxParamLength: 1024,
+    },
+  });
+  let draining = false;
+  server.addHook("onRequest", async (request, reply) => {
+    if (draining) reply.header("connection", "close");
+    if (!options.guard.allowsHost(request.headers.host)) return reply.code(403).send();
+    const { origin } = request.headers;
+    const foreign = origin !== undefined && !isSameOrigin(origin, request.headers.host);
+    if (foreign && !options.guard.allowsOrigin(origin)) return reply.code(403).send();
+    return undefined;
+  });
+  await server.register(cors, () => (request: FastifyRequest, done: CorsCallback) => {
+    done(null, corsOptions(request));
+  });
+  takeAnyBody(server);
+  addRoutes(server, options);
+  server.setNotFoundHandler((_, reply) => sendPlain(reply, 404, "404 page not found"));
+  server.setErrorHandler((error, request, reply) => {
+    sendError(reply, fromFastify(error), shapeOf(request, options));
+  });
+  return {
+    listen: async (host, port) => {
+      await server.listen({ host, port });
+      const address = server.server.address();
+      return typeof address === "object" && address !== null ? address.port : port;
+    },
+    startDraining: () => {
+      draining = true;
+    },
+    close: () => server.close(),
+  };
+}
+
+type CorsOptions = NonNullable<Parameters<typeof cors>[1]>;
+type CorsCallback = (error: Error | null, options: CorsOptions) => void;
+
+/** Origins have been checked before; a request without a foreign one has nothing to do with CORS. */
+function corsOptions(request: FastifyRequest): CorsOptions {
+  const { origin, host } = request.headers;
+  if (origin === undefined || isSameOrigin(origin, host))
+    return { origin: false, preflight: false };
+  return {
+    origin: [origin],
+    methods: ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"].join(","),
+    allowedHeaders,
+    maxAge: 43_200,
+    strictPreflight: false,
+  };
+}
+
+/** Clients send JSON under any content type or none; handlers parse the bytes themselves. */
+function takeAnyBody(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser("*", { parseAs: "buffer" }, (_, body, done) => {
+    done(null, body);
+  });
+}
+
+function addRoutes(server: FastifyInstance, options: HttpServerOptions): void {
+  for (const route of options.routes) {
+    const url = `${options.pathPrefix}${route.path}`;
+    server.route({
+      method: [...route.methods],
+      url,
+      handler: route.handler,
+      config: { errors: route.errors },
+      preParsing: async (request) => {
+        if (route.open === true || options.guard.allowsKey(request.headers.authorization)) return;
+        throw new ProxyError("unauthorized", "unauthorized");
+      },
+    });
+  }
+  for (const [path, allowed] of methodsByPath(options.routes)) {
+    server.route({
+      method: allMethods.filter((method) => !allowed.includes(method)),
+      url: `${options.pathPrefix}${path}`,
+      handler: (_, reply) =>
+        sendPlain(reply.header("allow", allowed.join(", ")), 405, "405 method not allowed"),
+    });
+  }
+}
+
+function methodsByPath(routes: readonly Route[]): Map<string, string[]> {
+  const methods = new Map<string, string[]>();
+  for (const route of routes) {
+    methods.set(route.path, [...(methods.get(route.path) ?? []), ...route.methods].toSorted());
+  }
+  return methods;
+}
+
+function shapeOf(request: FastifyRequest, options: HttpServerOptions): ErrorShape {
+  const errors = (request.routeOptions.config as { errors?: ErrorShape }).errors;
+  return errors ?? (request.url.startsWith(`${options.pathPrefix}/v1/`) ? "openai" : "ollama");
+}
+
+/** Fastify's own refusals, in our words. */
+function fromFastify(error: unknown): ProxyError {
+  switch ((error as { code?: string }).code) {
+    case "FST_ERR_CTP_BODY_TOO_LARGE":
+      return new ProxyError("body_too_large", "request body too large", { cause: error });
+    case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
+      return new ProxyError("invalid_request", "request body is not as long as announced", {
+        cause: error,
+      });
+    default:
+      return toProxyError(error);
+  }
+}

@@ -1,0 +1,119 @@
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { StreamFormat } from "./stream-format.ts";
+
+export interface StreamWriterOptions {
+  readonly format: StreamFormat;
+  /** Headers beside the format's own. */
+  readonly headers: OutgoingHttpHeaders;
+  /** Milliseconds a client may leave its socket full before it counts as gone. */
+  readonly writeStall: number;
+  /** The client reads again after `write` answered false. */
+  readonly onDrain: () => void;
+  /** The client has not read for `writeStall`. */
+  readonly onStall: () => void;
+}
+
+/**
+ * The one writer of streams. Headers leave with the first frame (the commit point); all frames of one
+ * tick, which is one read from the backend, leave in one write. Nothing is held longer.
+ */
+export class StreamWriter {
+  readonly #response: ServerResponse;
+  readonly #options: StreamWriterOptions;
+  #pending = "";
+  #scheduled = false;
+  #blocked = false;
+  #stallTimer: NodeJS.Timeout | undefined;
+  #heartbeatTimer: NodeJS.Timeout | undefined;
+  #lastWrite = 0;
+
+  constructor(response: ServerResponse, options: StreamWriterOptions) {
+    this.#response = response;
+    this.#options = options;
+    response.on("drain", () => {
+      this.#unblock();
+    });
+    response.on("close", () => {
+      this.#stopTimers();
+    });
+  }
+
+  /** Whether the client has the headers, so that a failure can no longer have its own status. */
+  get committed(): boolean {
+    return this.#response.headersSent || this.#pending !== "";
+  }
+
+  /** Sends the headers before there is anything to say. */
+  open(): void {
+    if (this.#response.headersSent) return;
+    this.#writeHead();
+    this.#response.flushHeaders();
+  }
+
+  /** @returns false when the client is slow: write no more until `onDrain`. */
+  write(value: unknown): boolean {
+    this.#pending += this.#options.format.frame(value);
+    if (!this.#scheduled) {
+      this.#scheduled = true;
+      queueMicrotask(() => {
+        this.#flush();
+      });
+    }
+    return !this.#blocked;
+  }
+
+  end(): void {
+    this.#flush();
+    this.#stopTimers();
+    this.#response.end();
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    if (this.#pending === "" || this.#response.destroyed) return;
+    if (!this.#response.headersSent) this.#writeHead();
+    const text = this.#pending;
+    this.#pending = "";
+    this.#lastWrite = performance.now();
+    if (!this.#response.write(text)) this.#block();
+  }
+
+  #writeHead(): void {
+    const { format, headers } = this.#options;
+    this.#response.writeHead(200, { ...headers, ...format.headers });
+    if (format.heartbeat !== undefined) this.#armHeartbeat(format.heartbeat.after);
+  }
+
+  #block(): void {
+    this.#blocked = true;
+    this.#stallTimer ??= setTimeout(this.#options.onStall, this.#options.writeStall);
+  }
+
+  #unblock(): void {
+    this.#blocked = false;
+    clearTimeout(this.#stallTimer);
+    this.#stallTimer = undefined;
+    this.#options.onDrain();
+  }
+
+  /** One timer a stream, armed anew only when it fires: none per frame. */
+  #armHeartbeat(delay: number): void {
+    this.#heartbeatTimer = setTimeout(() => {
+      const { heartbeat } = this.#options.format;
+      if (heartbeat === undefined || this.#response.writableEnded) return;
+      const silence = performance.now() - this.#lastWrite;
+      if (silence < heartbeat.after) {
+        this.#armHeartbeat(heartbeat.after - silence);
+        return;
+      }
+      this.#lastWrite = performance.now();
+      this.#response.write(heartbeat.text);
+      this.#armHeartbeat(heartbeat.after);
+    }, delay).unref();
+  }
+
+  #stopTimers(): void {
+    clearTimeout(this.#stallTimer);
+    clearTimeout(this.#heartbeatTimer);
+  }
+}

@@ -1,0 +1,59 @@
+import { asCount, asObject, type JsonObject } from "../openai/json.ts";
+import type { Usage } from "./events.ts";
+
+const perSecond = 1e9;
+const perMillisecond = 1e6;
+
+/**
+ * Counts and durations out of one chunk, wherever its backend puts them: `usage` (OpenAI),
+ * `choices[0].usage` (Kimi), `x_groq.usage`, `timings` (llama.cpp, milliseconds), `time_info`
+ * (Cerebras, seconds). Empty where the chunk tells nothing; the last to tell wins.
+ */
+export function readUsage(chunk: JsonObject, choice: JsonObject | undefined): Usage {
+  const usage =
+    asObject(chunk["usage"]) ??
+    asObject(choice?.["usage"]) ??
+    asObject(asObject(chunk["x_groq"])?.["usage"]);
+  return {
+    ...(usage === undefined ? {} : fromUsage(usage)),
+    ...fromTimings(asObject(chunk["timings"])),
+    ...durations(asObject(chunk["time_info"])),
+  };
+}
+
+function fromUsage(usage: JsonObject): Usage {
+  const details = asObject(usage["prompt_tokens_details"]);
+  return {
+    ...count("promptTokens", usage["prompt_tokens"]),
+    ...count("completionTokens", usage["completion_tokens"]),
+    ...count("cachedTokens", details?.["cached_tokens"]),
+    ...durations(usage),
+  };
+}
+
+/** Seconds, as Groq and Cerebras tell them. */
+function durations(times: JsonObject | undefined): Usage {
+  return {
+    ...count("promptDuration", times?.["prompt_time"], perSecond),
+    ...count("completionDuration", times?.["completion_time"], perSecond),
+  };
+}
+
+/** llama.cpp counts only uncached tokens in `prompt_n`; Ollama's figure is both together. */
+function fromTimings(timings: JsonObject | undefined): Usage {
+  if (timings === undefined) return {};
+  const cached = asCount(timings["cache_n"]);
+  const evaluated = asCount(timings["prompt_n"]);
+  return {
+    ...(evaluated === undefined ? {} : { promptTokens: (cached ?? 0) + evaluated }),
+    ...count("cachedTokens", cached),
+    ...count("completionTokens", timings["predicted_n"]),
+    ...count("promptDuration", timings["prompt_ms"], perMillisecond),
+    ...count("completionDuration", timings["predicted_ms"], perMillisecond),
+  };
+}
+
+function count(key: keyof Usage, value: unknown, factor = 1): Usage {
+  const number = asCount(value);
+  return number === undefined ? {} : { [key]: Math.round(number * factor) };
+}

@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { answerDifferences, later } from "./answer-differences.ts";
+import { changesNothing, comparable, concerns, expectedOf, type Compared } from "./comparison.ts";
+import { exchange } from "./raw-exchange.ts";
+import { backendOf, isBackendsWord, linesOf } from "./recorded-backend.ts";
+import { startRecordedServer, type RecordedServer } from "./recorded-server.ts";
+import { haveRecordings, recordedAnswers, type RecordedAnswer } from "./recordings.ts";
+import { loadsBefore } from "./running-models.ts";
+
+function isLater({ path, case: name }: RecordedAnswer): boolean {
+  return later.some(({ paths, cases }) => paths.test(path) && (cases?.test(name) ?? true));
+}
+
+function compared(recorded: RecordedAnswer): Compared {
+  const { path, status, reply_headers: headers, reply: body } = recorded;
+  return comparable(path, { status, headers, body });
+}
+
+const known = recordedAnswers.filter((recorded) => !isLater(recorded));
+const alone = known.filter(({ case: name }) => !Object.hasOwn(loadsBefore, name));
+
+describe.skipIf(!haveRecordings)("answers recorded from real Ollama", () => {
+  let server: RecordedServer;
+  beforeAll(async () => {
+    server = await startRecordedServer();
+  });
+  afterAll(() => server.close());
+
+  test.each(alone.map((recorded) => [recorded.case, recorded] as const))(
+    "%s",
+    async (name, recorded) => {
+      server.upstream.play(backendOf(recorded));
+      const asked = server.upstream.requests.length;
+      const answer = await exchange(server.port, recorded, name.includes("http10") ? "1.0" : "1.1");
+      const theirs = compared(recorded);
+      const ours = comparable(recorded.path, answer);
+      const differences = answerDifferences.filter((difference) => concerns(difference, name));
+      const expected = expectedOf(theirs, differences);
+
+      if (typeof expected.body === "string") expect(ours).toEqual(expected);
+      else {
+        expect({ ...ours, body: "" }).toEqual({ ...expected, body: "" });
+        expect(ours.body).toMatch(expected.body);
+        expect(ours.body).not.toBe(theirs.body);
+      }
+      if (isOurOwnWord(recorded, expected.status)) {
+        expect(server.upstream.requests.length, "the backend is not asked").toBe(asked);
+      }
+    },
+  );
+
+  test("no difference is out of date", () => {
+    const outdated = answerDifferences.filter((difference) => {
+      const cases = known.filter(({ case: name }) => concerns(difference, name));
+      return (
+        cases.length === 0 ||
+        cases.some((recorded) => changesNothing(compared(recorded), difference))
+      );
+    });
+    expect(outdated).toEqual([]);
+  });
+
+  test.each(later.filter(({ cases }) => cases === undefined))(
+    "not built yet: $reason",
+    async ({ paths }) => {
+      const routes = recordedAnswers.filter(
+        ({ path, method }) => paths.test(path) && method !== "OPTIONS",
+      );
+      expect(routes.length).toBeGreaterThan(0);
+      for (const { method, path } of routes) {
+        const answer = await exchange(server.port, { method, path });
+        expect([method, path, answer.status]).toEqual([method, path, 404]);
+      }
+    },
+  );
+});
+
+/** Refusals of the question itself, and loading: the backend must not hear of either. */
+function isOurOwnWord(recorded: RecordedAnswer, status: number): boolean {
+  if (recorded.path.startsWith("/v1/")) return false;
+  const reason = linesOf(recorded.reply)[0]?.["done_reason"];
+  if (reason === "load" || reason === "unload") return true;
+  return status >= 400 && !isBackendsWord(recorded);
+}

@@ -1,0 +1,146 @@
+import { isObject, type Json } from "../support/ndjson.ts";
+import { linesOf, withoutGap } from "./recorded-backend.ts";
+
+/** One answer as far as two servers can be compared. */
+export interface Compared {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+}
+
+interface Answered extends Compared {
+  /** The body as its HTTP chunks; a recording may show them raw in the body instead. */
+  chunks?: string[];
+}
+
+const COMPARED_HEADERS = /^(?:content-type|allow|location|vary|transfer-encoding|access-control-)/u;
+
+/**
+ * What depends on the machine, the hour or the model files is replaced by what it is: the member,
+ * its place and its type are compared, its value is not.
+ */
+const MASKS: readonly [member: RegExp, mask: string, isWell: (value: Json) => boolean][] = [
+  [/^(?:created|modified|expires)_at$/u, "<time>", isTime],
+  [/_duration$/u, "<nanoseconds>", isPositive],
+  [/^(?:size|size_vram)$/u, "<bytes>", (value) => value === 0 || isPositive(value)],
+  [/^digest$/u, "<digest>", (value) => /^[0-9a-f]{64}$/u.test(textOf(value))],
+  [/^context$/u, "<tokens>", (value) => Array.isArray(value) && value.every(Number.isInteger)],
+  [/^(?:modelfile|template|parameters)$/u, "<text>", isText],
+  [/^(?:family|format|parameter_size|quantization_level)$/u, "<text>", isText],
+  [/^parent_model$/u, "<text or empty>", (value) => typeof value === "string"],
+  [/^families$/u, "<texts>", (value) => Array.isArray(value) && value.every(isText)],
+  [/^model_info$/u, "<model_info>", hasModelInfo],
+];
+
+/** Only in lists and cards of models; in `/api/ps` it is what the model runs with. */
+const CARD_MASKS: typeof MASKS = [
+  [/^(?:context_length|embedding_length)$/u, "<count>", isPositive],
+];
+
+export function comparable(path: string, { status, headers, body, chunks }: Answered): Compared {
+  const kept = Object.entries(headers).filter(([name]) => COMPARED_HEADERS.test(name));
+  return {
+    status,
+    headers: Object.fromEntries(kept.toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    body: path.startsWith("/v1/") ? withoutGap(body) : comparableBody(path, body, chunks),
+  };
+}
+
+function comparableBody(path: string, body: string, chunks: string[] | undefined): string {
+  if (!body.includes('{"')) return body;
+  const masks = path.startsWith("/api/tags") ? [...MASKS, ...CARD_MASKS] : MASKS;
+  const text = chunks === undefined || isRawChunks(body) ? body : chunks.join("");
+  try {
+    return linesOf(text)
+      .map((line) => `${JSON.stringify(masked(line, masks))}\n`)
+      .join("");
+  } catch {
+    return "<cut short>";
+  }
+}
+
+function isRawChunks(body: string): boolean {
+  return /^[0-9a-f]+\n\{/u.test(body);
+}
+
+function masked(value: Json, masks: typeof MASKS): Json {
+  if (Array.isArray(value)) return value.map((item) => masked(item, masks));
+  if (!isObject(value)) return value;
+  const members = Object.entries(value).map(([name, member]): [string, Json] => {
+    const mask = masks.find(([pattern]) => pattern.test(name));
+    if (mask) return [name, mask[2](member) ? mask[1] : member];
+    return [name, masked(member, masks)];
+  });
+  return Object.fromEntries(members);
+}
+
+function isTime(value: Json): boolean {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/u.test(textOf(value));
+}
+
+function isPositive(value: Json): boolean {
+  return typeof value === "number" && Number.isSafeInteger(value) && value > 0;
+}
+
+function isText(value: Json): boolean {
+  return textOf(value) !== "";
+}
+
+function textOf(value: Json): string {
+  return typeof value === "string" ? value : "";
+}
+
+function hasModelInfo(value: Json): boolean {
+  if (!isObject(value)) return false;
+  const architecture = textOf(value["general.architecture"] ?? null);
+  const length = value[`${architecture}.context_length`];
+  return isPositive(length ?? null) && isPositive(value["general.parameter_count"] ?? null);
+}
+
+/** A deliberate difference: it replaces what was recorded by what we answer. */
+export interface Difference {
+  /** Names of recorded cases. */
+  cases: readonly string[] | RegExp;
+  /** For whoever compares us with Ollama. */
+  reason: string;
+  status?: number;
+  /** `undefined` takes a header away. */
+  headers?: Record<string, string | undefined>;
+  /** The body, a pattern of it, or the recorded body changed. */
+  body?: string | RegExp | ((recorded: string) => string);
+}
+
+export interface Expected extends Omit<Compared, "body"> {
+  body: string | RegExp;
+}
+
+export function concerns({ cases }: Pick<Difference, "cases">, name: string): boolean {
+  return cases instanceof RegExp ? cases.test(name) : cases.includes(name);
+}
+
+/** What we have to answer: the recorded answer with all that differs on purpose. */
+export function expectedOf(recorded: Compared, differences: readonly Difference[]): Expected {
+  return differences.reduce<Expected>(apply, recorded);
+}
+
+/** A difference that changes nothing is out of date. */
+export function changesNothing(recorded: Compared, difference: Difference): boolean {
+  return JSON.stringify(apply(recorded, difference)) === JSON.stringify(recorded);
+}
+
+function apply(expected: Expected, difference: Difference): Expected {
+  const headers = Object.entries({ ...expected.headers, ...difference.headers });
+  const body = difference.body ?? expected.body;
+  return {
+    status: difference.status ?? expected.status,
+    headers: Object.fromEntries(
+      headers.filter((entry): entry is [string, string] => entry[1] !== undefined),
+    ),
+    body: typeof body === "function" ? body(bodyText(expected.body)) : body,
+  };
+}
+
+function bodyText(body: string | RegExp): string {
+  if (body instanceof RegExp) throw new Error("a pattern can't be changed any more");
+  return body;
+}

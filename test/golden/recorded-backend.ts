@@ -1,0 +1,131 @@
+import { isObject, type JsonObject } from "../support/ndjson.ts";
+import {
+  chunk,
+  json,
+  sse,
+  type RecordedRequest,
+  type Script,
+} from "../support/scripted-upstream.ts";
+import type { RecordedAnswer } from "./recordings.ts";
+
+/** The models of the recording and what Ollama said of each. */
+export const MODELS = {
+  smol: ["completion"],
+  "smol-embed": ["embedding"],
+  "smol-think": ["tools", "thinking", "completion"],
+} as const;
+
+type Backend = (request: RecordedRequest) => Script;
+
+/** Said where the recording has no answer of a model, because Ollama refused what we accept. */
+const ANYTHING = said([{ message: { content: "ok" } }, { done_reason: "stop" }]);
+
+/**
+ * A backend that says what the model said in the recording, so that through us the answer has to
+ * come out the same. `/v1` routes are passed through, so there it sends the recorded bytes.
+ */
+export function backendOf(recorded: RecordedAnswer): Backend {
+  if (recorded.path.startsWith("/v1/")) return () => verbatim(recorded);
+  const refusal = refusalOf(recorded);
+  if (refusal) return () => refusal;
+  const lines = linesOf(recorded.reply);
+  return recorded.status === 200 ? said(lines) : ANYTHING;
+}
+
+/** Whether the recorded answer came from the model's side, not from Ollama's own checks. */
+export function isBackendsWord(recorded: RecordedAnswer): boolean {
+  if (recorded.path.startsWith("/v1/")) return recorded.status !== 404;
+  if (recorded.status !== 200) return refusalOf(recorded) !== undefined;
+  return linesOf(recorded.reply).some((line) => "eval_count" in line || line["done"] === false);
+}
+
+/** The lines that were kept of a recorded reply; raw chunk sizes are no lines. */
+export function linesOf(reply: string): JsonObject[] {
+  const lines = reply.split("\n").filter((line) => line.startsWith("{"));
+  return lines.map((line): JsonObject => JSON.parse(line));
+}
+
+/** A recorded text with `…` in place of lines that were not kept, without that line. */
+export function withoutGap(text: string): string {
+  return text.replace(/\n+…\n/u, text.startsWith("data:") ? "\n\n" : "\n");
+}
+
+function verbatim({ status, reply, reply_headers: headers }: RecordedAnswer): Script {
+  const body = withoutGap(reply);
+  const type = `content-type: ${headers["content-type"] ?? "application/json"}`;
+  const length = `content-length: ${Buffer.byteLength(body)}`;
+  const framing = headers["transfer-encoding"] ? [] : [length];
+  if (framing.length === 0) return { status, headers: headersOf(type), steps: [body] };
+  const head = [`HTTP/1.1 ${status} Recorded`, type, ...framing, "connection: close"].join("\r\n");
+  return { raw: true, steps: [`${head}\r\n\r\n${body}`] };
+}
+
+function headersOf(line: string): Record<string, string> {
+  const [name = "", value = ""] = line.split(": ");
+  return { [name]: value };
+}
+
+/** The model runner's own refusal, which Ollama hands on as text. */
+function refusalOf({ status, reply }: RecordedAnswer): Script | undefined {
+  const error = status === 200 ? undefined : linesOf(reply)[0]?.["error"];
+  if (typeof error !== "string" || !error.startsWith('{"error":')) return undefined;
+  return json(status, JSON.parse(error));
+}
+
+function said(kept: readonly JsonObject[]): Backend {
+  const ended = kept.some((line) => "done_reason" in line);
+  const lines = ended ? kept : [...kept, { done_reason: "stop" }];
+  return (request) => {
+    const asked: JsonObject = JSON.parse(request.body);
+    const complete = request.path === "/v1/completions" ? textChoice : chatChoice;
+    if (asked["stream"] !== true) return json(200, whole(lines, complete));
+    const chunks = lines.map((line) => chunk({}, null, { choices: [complete(line, "delta")] }));
+    return {
+      steps: [
+        sse(...chunks, chunk({}, null, { choices: [], usage: usageOf(lines) })),
+        sse("[DONE]"),
+      ],
+    };
+  };
+}
+
+type Choice = (line: JsonObject, member: "delta" | "message") => JsonObject;
+
+function chatChoice(line: JsonObject, member: "delta" | "message"): JsonObject {
+  return {
+    index: 0,
+    [member]: { content: textOf(line) },
+    finish_reason: line["done_reason"] ?? null,
+    ...("logprobs" in line && { logprobs: { content: line["logprobs"] ?? null } }),
+  };
+}
+
+function textChoice(line: JsonObject): JsonObject {
+  return { index: 0, text: textOf(line), finish_reason: line["done_reason"] ?? null };
+}
+
+function whole(lines: readonly JsonObject[], choice: Choice): JsonObject {
+  const tokens = lines.flatMap((line) => line["logprobs"] ?? []);
+  const joined: JsonObject = {
+    response: lines.map(textOf).join(""),
+    done_reason: lines.at(-1)?.["done_reason"] ?? null,
+    ...(tokens.length > 0 && { logprobs: tokens }),
+  };
+  return { object: "chat.completion", choices: [choice(joined, "message")], usage: usageOf(lines) };
+}
+
+function textOf(line: JsonObject): string {
+  const message = line["message"];
+  const text = isObject(message) ? message["content"] : line["response"];
+  return typeof text === "string" ? text : "";
+}
+
+function usageOf(lines: readonly JsonObject[]): JsonObject {
+  const last = lines.at(-1) ?? {};
+  const { prompt_eval_count: prompt = 1, eval_count: completion = 1 } = last;
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    prompt_tokens_details: { cached_tokens: last["prompt_eval_cached_count"] ?? 0 },
+  };
+}

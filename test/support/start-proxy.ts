@@ -1,0 +1,59 @@
+import { createApp } from "../../src/app.ts";
+import { configSchema, type ConfigFile } from "../../src/config/schema.ts";
+import { createLogger } from "../../src/observe/logger.ts";
+import { Writable } from "node:stream";
+
+export interface StartedProxy {
+  readonly url: string;
+  readonly port: number;
+  /** Every log line so far. */
+  readonly logs: Record<string, unknown>[];
+  /** As SIGTERM does. */
+  drain(immediately?: boolean): Promise<void>;
+  /** Ends what runs, and stops. */
+  close(): Promise<void>;
+}
+
+export interface StartProxyOptions {
+  /** Base URL of the one backend, which gets the id `a`. */
+  readonly upstreamUrl?: string;
+  readonly config?: ConfigFile;
+}
+
+/** The whole proxy in this process, on a port of the system's choice. */
+export async function startProxy({
+  upstreamUrl,
+  config = {},
+}: StartProxyOptions): Promise<StartedProxy> {
+  const logs: Record<string, unknown>[] = [];
+  const output = new Writable({
+    write(chunk: Buffer, _, done) {
+      for (const line of chunk.toString().split("\n")) {
+        if (line !== "") logs.push(JSON.parse(line) as Record<string, unknown>);
+      }
+      done();
+    },
+  });
+  const upstreams =
+    upstreamUrl === undefined
+      ? []
+      : [{ id: "a", base_url: upstreamUrl, api_key: "sk-CANARY-upstream" }];
+  const parsed = configSchema.parse({
+    listen: "127.0.0.1:0",
+    upstreams,
+    ...config,
+    shutdown: { drain_delay: 0, ...config.shutdown },
+  });
+  const app = await createApp(parsed, createLogger({ level: "debug", text: false, output }));
+  const port = await app.listen();
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    logs,
+    drain: (immediately) => app.drain(immediately),
+    close: async () => {
+      app.interrupt();
+      await app.drain(true);
+    },
+  };
+}
