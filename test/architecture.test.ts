@@ -32,7 +32,7 @@ const layers: Layer[] = [
   { name: "server/", imports: ["observe/", "errors.ts"] },
   { name: "config/", imports: ["dialects/", "errors.ts"] },
   { name: "translate/", imports: ["dialects/", "ollama/", "openai/", "errors.ts"] },
-  { name: "dialects/", imports: ["errors.ts"] },
+  { name: "dialects/", imports: ["ollama/", "errors.ts"] },
   { name: "ollama/", imports: ["errors.ts"] },
   { name: "openai/", imports: ["errors.ts"] },
   { name: "observe/", imports: ["errors.ts"] },

@@ -1,7 +1,7 @@
 import { invalidRequest } from "../errors.ts";
 import { parseChatRequest } from "../ollama/requests.ts";
 import { resolveTarget } from "../routing/resolve.ts";
-import { sendJson } from "../server/error-response.ts";
+import { sendJson } from "../server/responses.ts";
 import { toChatCompletionRequest } from "../translate/inference-request.ts";
 import { joinChat } from "../translate/joined-response.ts";
 import { ChatResponseEncoder } from "../translate/response-encoder.ts";

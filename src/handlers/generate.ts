@@ -1,7 +1,7 @@
 import { invalidRequest } from "../errors.ts";
 import { parseGenerateRequest, type GenerateRequest } from "../ollama/requests.ts";
 import { resolveTarget } from "../routing/resolve.ts";
-import { sendJson } from "../server/error-response.ts";
+import { sendJson } from "../server/responses.ts";
 import { encodeContext } from "../translate/context.ts";
 import { toGenerateRequest, toMessages } from "../translate/inference-request.ts";
 import { joinGenerate } from "../translate/joined-response.ts";

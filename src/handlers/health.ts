@@ -1,4 +1,4 @@
-import { sendJson } from "../server/error-response.ts";
+import { sendJson } from "../server/responses.ts";
 import type { ServiceHandler } from "./services.ts";
 
 /** The Ollama whose API this is; clients compare it with the least version they need. */

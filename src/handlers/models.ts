@@ -2,7 +2,7 @@ import { invalidRequest } from "../errors.ts";
 import { withTag } from "../ollama/model-name.ts";
 import { parseShowRequest } from "../ollama/requests.ts";
 import { resolveTarget } from "../routing/resolve.ts";
-import { sendJson } from "../server/error-response.ts";
+import { sendJson } from "../server/responses.ts";
 import { readJson, type ServiceHandler } from "./services.ts";
 
 /** `GET /api/tags` */

@@ -2,7 +2,8 @@ import { invalidRequest } from "../errors.ts";
 import type { CatalogModel } from "../models/catalog.ts";
 import { isObject } from "../openai/json.ts";
 import { resolveTarget } from "../routing/resolve.ts";
-import { sendJson } from "../server/error-response.ts";
+import { sendDocument } from "../server/responses.ts";
+import { toJsonText } from "../server/json-text.ts";
 import { passedEvents } from "../server/stream-format.ts";
 import { readJson, type ServiceHandler, type Services } from "./services.ts";
 
@@ -36,14 +37,14 @@ export const listOpenAI: ServiceHandler =
   async (_, reply) => {
     const models = await catalog.list();
     const data = models.map((model) => openaiModel(model.entry.id, model));
-    return sendJson(reply, { object: "list", data }).header("content-type", "application/json");
+    return sendDocument(reply, toJsonText({ object: "list", data }));
   };
 
 /** `GET /v1/models/{id}`; ids may hold slashes. */
 export const showOpenAI: ServiceHandler = (services: Services) => async (request, reply) => {
   const id = (request.params as { "*": string })["*"];
   const { model } = await resolveTarget(services.catalog, services.cards, id);
-  return sendJson(reply, openaiModel(id, model)).header("content-type", "application/json");
+  return sendDocument(reply, toJsonText(openaiModel(id, model)));
 };
 
 function openaiModel(id: string, { entry, upstream }: CatalogModel): object {

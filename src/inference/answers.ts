@@ -3,14 +3,15 @@ import type { Config } from "../config/schema.ts";
 import { modelNotFound, ProxyError, toProxyError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Target } from "../routing/resolve.ts";
-import { sendJson } from "../server/error-response.ts";
+import { sendDocument, sendJson } from "../server/responses.ts";
 import { chooseStreamFormat, type StreamFormat } from "../server/stream-format.ts";
 import { StreamWriter } from "../server/stream-writer.ts";
 import type { LoweredRequest } from "../translate/inference-request.ts";
 import type { ResponseEncoder } from "../translate/response-encoder.ts";
 import { IgnoredNotes } from "./ignored-notes.ts";
 import { OllamaTranslator } from "./ollama-translator.ts";
-import { DocumentTranslator, OpenAITranslator } from "./openai-translator.ts";
+import { DocumentTranslator } from "./document-translator.ts";
+import { OpenAITranslator } from "./openai-translator.ts";
 import { Pipeline, type Outcome } from "./pipeline.ts";
 import type { RunningAnswers } from "./running.ts";
 import { Stopwatch } from "./stopwatch.ts";
@@ -103,9 +104,12 @@ export class Answers {
       await this.#stream(run, format);
       return;
     }
-    const document = await this.#collect({ ...run, translator: new DocumentTranslator() });
+    const document = await this.#collect({
+      ...run,
+      translator: new DocumentTranslator(this.#options.newId),
+    });
     if (document !== undefined) {
-      await answer.reply.header("content-type", "application/json").send(document.join(""));
+      await sendDocument(answer.reply, document.join(""));
     }
   }
 

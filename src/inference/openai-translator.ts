@@ -78,33 +78,6 @@ export class OpenAITranslator implements Translator<string> {
   }
 }
 
-/** An answer in one piece: passed on as it is once it has been seen to be one. */
-export class DocumentTranslator implements Translator<string> {
-  #document: string | undefined;
-
-  get progress(): Progress {
-    return this.#document === undefined ? "running" : "complete";
-  }
-
-  push({ data }: ServerSentEvent): string[] {
-    const parsed = parseJson(data);
-    if (isErrorObject(parsed)) throw toBackendError(parsed);
-    if (!isObject(parsed))
-      throw new ProxyError("upstream_malformed", "invalid response from upstream");
-    this.#document = data;
-    return [data];
-  }
-
-  end(): string[] {
-    if (this.#document !== undefined) return [];
-    throw new ProxyError("upstream_truncated", "stream ended before completion");
-  }
-
-  fail(): string[] {
-    return [];
-  }
-}
-
 function toFrame({ name, data }: ServerSentEvent): string {
   const lines = data.includes("\n") ? data.split("\n").join("\ndata: ") : data;
   return name === "" ? `data: ${lines}\n\n` : `event: ${name}\ndata: ${lines}\n\n`;

@@ -2,7 +2,7 @@ import cors from "@fastify/cors";
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { ProxyError, toProxyError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
-import { sendError, sendPlain, type ErrorShape } from "./error-response.ts";
+import { sendError, sendPlain, type ErrorShape } from "./responses.ts";
 import { isSameOrigin, type Guard } from "./guard.ts";
 
 export type Method = "GET" | "HEAD" | "POST" | "DELETE";
@@ -61,6 +61,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   let draining = false;
   server.addHook("onRequest", async (request, reply) => {
     if (draining) reply.header("connection", "close");
+    // Clients send JSON under any content type, a malformed one or none.
+    request.headers["content-type"] = "application/json";
     if (!options.guard.allowsHost(request.headers.host)) return reply.code(403).send();
     const { origin } = request.headers;
     const foreign = origin !== undefined && !isSameOrigin(origin, request.headers.host);
@@ -106,7 +108,7 @@ function corsOptions(request: FastifyRequest): CorsOptions {
   };
 }
 
-/** Clients send JSON under any content type or none; handlers parse the bytes themselves. */
+/** Handlers parse the bytes themselves, with bounds of their own. */
 function takeAnyBody(server: FastifyInstance): void {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser("*", { parseAs: "buffer" }, (_, body, done) => {

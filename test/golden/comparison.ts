@@ -8,11 +8,6 @@ export interface Compared {
   body: string;
 }
 
-interface Answered extends Compared {
-  /** The body as its HTTP chunks; a recording may show them raw in the body instead. */
-  chunks?: string[];
-}
-
 const COMPARED_HEADERS = /^(?:content-type|allow|location|vary|transfer-encoding|access-control-)/u;
 
 /**
@@ -37,30 +32,24 @@ const CARD_MASKS: typeof MASKS = [
   [/^(?:context_length|embedding_length)$/u, "<count>", isPositive],
 ];
 
-export function comparable(path: string, { status, headers, body, chunks }: Answered): Compared {
+export function comparable(path: string, { status, headers, body }: Compared): Compared {
   const kept = Object.entries(headers).filter(([name]) => COMPARED_HEADERS.test(name));
   return {
     status,
     headers: Object.fromEntries(kept.toSorted(([a], [b]) => (a < b ? -1 : 1))),
-    body: path.startsWith("/v1/") ? withoutGap(body) : comparableBody(path, body, chunks),
+    body: path.startsWith("/v1/") ? withoutGap(body) : comparableBody(path, body),
   };
 }
 
-function comparableBody(path: string, body: string, chunks: string[] | undefined): string {
+function comparableBody(path: string, body: string): string {
   if (!body.includes('{"')) return body;
   const masks = path.startsWith("/api/tags") ? [...MASKS, ...CARD_MASKS] : MASKS;
-  const text = chunks === undefined || isRawChunks(body) ? body : chunks.join("");
   try {
-    return linesOf(text)
-      .map((line) => `${JSON.stringify(masked(line, masks))}\n`)
-      .join("");
+    const lines = linesOf(body).map((line) => JSON.stringify(masked(line, masks)));
+    return lines.map((line) => `${line}\n`).join("");
   } catch {
     return "<cut short>";
   }
-}
-
-function isRawChunks(body: string): boolean {
-  return /^[0-9a-f]+\n\{/u.test(body);
 }
 
 function masked(value: Json, masks: typeof MASKS): Json {

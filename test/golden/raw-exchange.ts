@@ -5,13 +5,6 @@ export interface RawAnswer {
   status: number;
   headers: Record<string, string>;
   body: string;
-  /** The body as its HTTP chunks, where it had any. */
-  chunks: string[];
-}
-
-interface Reading {
-  body: Buffer;
-  chunks: Buffer[];
 }
 
 /** The address that Ollama was recorded at; requests name it, wherever they are sent. */
@@ -86,30 +79,23 @@ function readAnswer(bytes: Buffer, method: string, ended: boolean): RawAnswer | 
   }
   const rest = bytes.subarray(headEnd + 4);
   const bodiless = method === "HEAD" || status === 204 || status === 304;
-  const reading = bodiless ? { body: Buffer.alloc(0), chunks: [] } : readBody(rest, headers, ended);
-  return (
-    reading && {
-      status,
-      headers,
-      body: reading.body.toString("utf8"),
-      chunks: reading.chunks.map((chunk) => chunk.toString("utf8")),
-    }
-  );
+  const body = bodiless ? Buffer.alloc(0) : readBody(rest, headers, ended);
+  return body && { status, headers, body: body.toString("utf8") };
 }
 
 function readBody(
   bytes: Buffer,
   headers: Record<string, string>,
   ended: boolean,
-): Reading | undefined {
+): Buffer | undefined {
   if (headers["transfer-encoding"] === "chunked") return readChunks(bytes);
   const length = headers["content-length"];
-  if (length === undefined) return ended ? { body: bytes, chunks: [] } : undefined;
+  if (length === undefined) return ended ? bytes : undefined;
   const body = bytes.subarray(0, Number(length));
-  return body.length < Number(length) ? undefined : { body, chunks: [] };
+  return body.length < Number(length) ? undefined : body;
 }
 
-function readChunks(bytes: Buffer): Reading | undefined {
+function readChunks(bytes: Buffer): Buffer | undefined {
   const chunks: Buffer[] = [];
   for (let at = 0; ;) {
     const lineEnd = bytes.indexOf("\r\n", at);
@@ -117,7 +103,7 @@ function readChunks(bytes: Buffer): Reading | undefined {
     const size = Number.parseInt(bytes.toString("latin1", at, lineEnd), 16);
     const end = lineEnd + 2 + size;
     if (bytes.length < end + 2) return undefined;
-    if (size === 0) return { body: Buffer.concat(chunks), chunks };
+    if (size === 0) return Buffer.concat(chunks);
     chunks.push(bytes.subarray(lineEnd + 2, end));
     at = end + 2;
   }

@@ -28,14 +28,14 @@ export function backendOf(recorded: RecordedAnswer): Backend {
   if (recorded.path.startsWith("/v1/")) return () => verbatim(recorded);
   const refusal = refusalOf(recorded);
   if (refusal) return () => refusal;
-  const lines = linesOf(recorded.reply);
-  return recorded.status === 200 ? said(lines) : ANYTHING;
+  return isBackendsWord(recorded) ? said(linesOf(recorded.reply)) : ANYTHING;
 }
 
 /** Whether the recorded answer came from the model's side, not from Ollama's own checks. */
 export function isBackendsWord(recorded: RecordedAnswer): boolean {
   if (recorded.path.startsWith("/v1/")) return recorded.status !== 404;
   if (recorded.status !== 200) return refusalOf(recorded) !== undefined;
+  if (recorded.path !== "/api/chat" && recorded.path !== "/api/generate") return false;
   return linesOf(recorded.reply).some((line) => "eval_count" in line || line["done"] === false);
 }
 

@@ -21,6 +21,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--template", type=pathlib.Path, help="a chat template to use instead of the model's own")
     parser.add_argument("--context", type=int, default=2048)
     parser.add_argument("--temperature", type=float, default=0.0, help="where a request names none")
+    parser.add_argument("--max-tokens", type=int, default=300, help="where a request names none")
     return parser.parse_args()
 
 
@@ -43,6 +44,7 @@ def describe_server(arguments: argparse.Namespace) -> xllamacpp.CommonParams:
     # two of them are fifty times slower than one.
     params.cpuparams.n_threads = 1
     params.sampling.temp = arguments.temperature
+    params.n_predict = arguments.max_tokens
     params.offline = True
     params.warmup = False
     params.verbosity = 1

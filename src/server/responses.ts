@@ -21,6 +21,11 @@ export function sendJson(reply: FastifyReply, value: unknown): FastifyReply {
   return reply.header("content-type", "application/json; charset=utf-8").send(toJsonText(value));
 }
 
+/** JSON text as OpenAI's API sends it; as bytes, since to a text Fastify would add a charset. */
+export function sendDocument(reply: FastifyReply, json: string): FastifyReply {
+  return reply.header("content-type", "application/json").send(Buffer.from(json));
+}
+
 export function sendPlain(reply: FastifyReply, status: number, text: string): FastifyReply {
   return reply.code(status).header("content-type", "text/plain").send(text);
 }
