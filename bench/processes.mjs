@@ -117,7 +117,8 @@ async function stop(child) {
   children.delete(child);
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, "exit");
-  child.kill("SIGTERM");
+  // Unlike SIGTERM, this does not have the proxy serve on for a while.
+  child.kill("SIGINT");
   const timer = setTimeout(() => child.kill("SIGKILL"), stopLimit);
   await ended;
   clearTimeout(timer);

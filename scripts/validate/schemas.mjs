@@ -124,7 +124,7 @@ const modelInfo = z
   .record(text, z.unknown())
   .refine((info) => typeof info["general.architecture"] === "string", "general.architecture")
   .refine(hasContextLength, "<architecture>.context_length is a whole number")
-  .refine((info) => info["general.parameter_count"] >= 1, "general.parameter_count");
+  .refine((info) => (info["general.parameter_count"] ?? 1) >= 1, "general.parameter_count");
 
 function unique(models) {
   return new Set(models.map((model) => model.digest)).size === models.length;

@@ -1,4 +1,5 @@
 import { invalidRequest } from "../errors.ts";
+import { chatLineText } from "../inference/line-text.ts";
 import { parseChatRequest } from "../ollama/requests.ts";
 import { resolveTarget } from "../routing/resolve.ts";
 import { sendJson } from "../server/responses.ts";
@@ -40,6 +41,7 @@ export const chat: ServiceHandler = (services) => async (request, reply) => {
     stream,
     lowered: toChatCompletionRequest(chatRequest, entry.id, upstream.dialect),
     encoder: new ChatResponseEncoder(identity),
+    lineText: chatLineText(identity),
     join: joinChat,
   });
   return reply;

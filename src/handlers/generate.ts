@@ -1,4 +1,5 @@
 import { invalidRequest } from "../errors.ts";
+import { generateLineText } from "../inference/line-text.ts";
 import { parseGenerateRequest, type GenerateRequest } from "../ollama/requests.ts";
 import { resolveTarget } from "../routing/resolve.ts";
 import { sendJson } from "../server/responses.ts";
@@ -45,6 +46,7 @@ export const generate: ServiceHandler = (services) => async (request, reply) => 
       identity,
       generateRequest.raw ? undefined : contextOf(generateRequest),
     ),
+    lineText: generateLineText(identity),
     join: joinGenerate,
   });
   return reply;

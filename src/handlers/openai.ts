@@ -4,7 +4,6 @@ import { isObject } from "../openai/json.ts";
 import { resolveTarget } from "../routing/resolve.ts";
 import { sendDocument } from "../server/responses.ts";
 import { toJsonText } from "../server/json-text.ts";
-import { passedEvents } from "../server/stream-format.ts";
 import { readJson, type ServiceHandler, type Services } from "./services.ts";
 
 /** Ollama's own fields, which some clients put into OpenAI bodies and strict backends refuse. */
@@ -23,10 +22,7 @@ export function passOn(path: string): ServiceHandler {
     services.loaded.use(target.model, undefined);
     const kept = Object.entries(body).filter(([key]) => !ollamaFields.has(key));
     const passed = { ...Object.fromEntries(kept), model: target.model.entry.id };
-    await services.answers.openai(
-      { request, reply, target, model, path, body: passed },
-      passedEvents,
-    );
+    await services.answers.openai({ request, reply, target, model, path, body: passed });
     return reply;
   };
 }

@@ -4,18 +4,20 @@ import { modelNotFound, ProxyError, toProxyError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Target } from "../routing/resolve.ts";
 import { sendDocument, sendJson } from "../server/responses.ts";
-import { chooseStreamFormat, type StreamFormat } from "../server/stream-format.ts";
+import { chooseStreamFormat, passedEvents, type StreamFormat } from "../server/stream-format.ts";
 import { StreamWriter } from "../server/stream-writer.ts";
 import type { LoweredRequest } from "../translate/inference-request.ts";
 import type { ResponseEncoder } from "../translate/response-encoder.ts";
 import { IgnoredNotes } from "./ignored-notes.ts";
+import type { LineText } from "./line-text.ts";
 import { OllamaTranslator } from "./ollama-translator.ts";
 import { DocumentTranslator } from "./document-translator.ts";
 import { OpenAITranslator } from "./openai-translator.ts";
 import { Pipeline, type Outcome } from "./pipeline.ts";
 import type { RunningAnswers } from "./running.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import { Collector, type Sink, type Translator } from "./translator.ts";
+import { Collector, TextSink, type Sink } from "./sinks.ts";
+import type { Translator } from "./translator.ts";
 
 export interface AnswerOptions {
   readonly config: Config;
@@ -38,6 +40,7 @@ interface OllamaAnswer<Response> extends Exchange {
   readonly lowered: LoweredRequest;
   readonly encoder: ResponseEncoder<Response>;
   readonly stream: boolean;
+  readonly lineText: LineText<Response>;
   /** All lines of the stream as the one object of `stream: false`. */
   readonly join: (lines: readonly Response[]) => Response;
 }
@@ -79,7 +82,8 @@ export class Answers {
       stopwatch,
     };
     if (answer.stream) {
-      await this.#stream(run, chooseStreamFormat(config.stream_format, request.headers.accept));
+      const format = chooseStreamFormat(config.stream_format, request.headers.accept);
+      await this.#stream(run, format, answer.lineText);
     } else {
       const lines = await this.#collect(run);
       if (lines !== undefined) {
@@ -96,12 +100,12 @@ export class Answers {
   }
 
   /** `/v1`: the client's request and the backend's answer, passed on. */
-  async openai(answer: PassedAnswer, format: StreamFormat): Promise<void> {
+  async openai(answer: PassedAnswer): Promise<void> {
     const stopwatch = new Stopwatch();
     const translator = new OpenAITranslator(stopwatch);
     const run = { ...answer, body: JSON.stringify(answer.body), translator, stopwatch };
     if (answer.body["stream"] === true) {
-      await this.#stream(run, format);
+      await this.#stream(run, passedEvents, (event) => event);
       return;
     }
     const document = await this.#collect({
@@ -113,7 +117,7 @@ export class Answers {
     }
   }
 
-  async #stream<Out>(run: Run<Out>, format: StreamFormat): Promise<void> {
+  async #stream<Out>(run: Run<Out>, format: StreamFormat, text: LineText<Out>): Promise<void> {
     const { reply } = run;
     const { timeouts, commit_after } = this.#options.config;
     let pipeline: Pipeline<Out> | undefined;
@@ -127,7 +131,7 @@ export class Answers {
         reply.raw.destroy();
       },
     });
-    const started = this.#start<Out>(run, writer);
+    const started = this.#start(run, new TextSink(writer, text));
     pipeline = started;
     const early =
       commit_after === undefined ? undefined : setTimeout(() => writer.open(), commit_after);

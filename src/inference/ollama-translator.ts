@@ -37,7 +37,12 @@ export class OllamaTranslator<Response> implements Translator<Response> {
   }
 
   push(event: ServerSentEvent): Response[] {
-    return this.#decoder.push(event).flatMap((delta) => this.#encode(delta));
+    const deltas = this.#decoder.push(event);
+    const [only] = deltas;
+    if (only === undefined) return [];
+    return deltas.length === 1
+      ? this.#encode(only)
+      : deltas.flatMap((delta) => this.#encode(delta));
   }
 
   end(): Response[] {

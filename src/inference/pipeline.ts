@@ -4,7 +4,8 @@ import { BodyReader } from "../openai/body-reader.ts";
 import type { Failures } from "../upstream/failures.ts";
 import type { ResponseListener, UpstreamCall } from "../upstream/upstream.ts";
 import type { Stopwatch } from "./stopwatch.ts";
-import type { Sink, Translator } from "./translator.ts";
+import type { Sink } from "./sinks.ts";
+import type { Translator } from "./translator.ts";
 
 export type Outcome = "ok" | "failed" | "client_closed";
 

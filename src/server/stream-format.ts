@@ -1,9 +1,8 @@
-import { toJsonText } from "./json-text.ts";
-
 /** How the objects of a stream are framed, and the headers that go with it. */
 export interface StreamFormat {
   readonly headers: Readonly<Record<string, string>>;
-  frame(value: unknown): string;
+  /** @param json one line of JSON text */
+  frame(json: string): string;
   /** Sent after so much silence, to keep middle boxes from closing the connection. */
   readonly heartbeat?: { readonly text: string; readonly after: number };
 }
@@ -14,7 +13,7 @@ const unbuffered = { "cache-control": "no-cache", "x-accel-buffering": "no" };
 /** One object a line and nothing else: many clients fail on a blank line. */
 export const ndjson: StreamFormat = {
   headers: { "content-type": "application/x-ndjson", ...unbuffered },
-  frame: (value) => `${toJsonText(value)}\n`,
+  frame: (json) => `${json}\n`,
 };
 
 const eventHeaders = {
@@ -27,14 +26,14 @@ const heartbeat = { text: ": keep-alive\n\n", after: 15_000 };
 export const serverSentEvents: StreamFormat = {
   headers: eventHeaders,
   heartbeat,
-  frame: (value) => `data: ${toJsonText(value)}\n\n`,
+  frame: (json) => `data: ${json}\n\n`,
 };
 
 /** Events that are framed already: what `/v1` passes on. */
 export const passedEvents: StreamFormat = {
   headers: eventHeaders,
   heartbeat,
-  frame: (value) => String(value),
+  frame: (event) => event,
 };
 
 export type StreamFormatSetting = "auto" | "ndjson" | "sse";

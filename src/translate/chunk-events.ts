@@ -46,8 +46,9 @@ export class ChunkDecoder {
 
   /** @throws ProxyError for an error event, one that is no JSON, or one of an impossible shape. */
   push(event: ServerSentEvent): DeltaEvent[] {
-    if (this.#progress === "complete") return [];
-    if (event.data.trim() === "[DONE]") {
+    const data = event.data.trim();
+    if (this.#progress === "complete" || data === "") return [];
+    if (data === "[DONE]") {
       this.#progress = "complete";
       return [];
     }
@@ -85,7 +86,7 @@ export class ChunkDecoder {
   #chunk(chunk: JsonObject): DeltaEvent[] {
     const choice = asArray(chunk["choices"]).find(isFirstChoice);
     const usage = readUsage(chunk, choice);
-    if (Object.keys(usage).length > 0) this.#usage = { ...this.#usage, ...usage };
+    if (usage !== undefined) this.#usage = { ...this.#usage, ...usage };
     if (choice === undefined || this.#progress !== "running") return [];
     const delta = asObject(choice["delta"]) ?? asObject(choice["message"]) ?? textOf(choice);
     const logprobs = readLogprobs(choice["logprobs"]);

@@ -26,28 +26,16 @@ export interface ResponseEncoder<Response> {
 }
 
 export class ChatResponseEncoder implements ResponseEncoder<ChatResponse> {
-  readonly #identity: ResponseIdentity;
+  readonly #model: string;
+  readonly #createdAt: string;
 
-  constructor(identity: ResponseIdentity) {
-    this.#identity = identity;
+  constructor({ model, createdAt }: ResponseIdentity) {
+    this.#model = model;
+    this.#createdAt = createdAt;
   }
 
   push(event: DeltaEvent): ChatResponse[] {
-    switch (event.type) {
-      case "text-delta":
-        return splitText(event.text).map((content) =>
-          this.#line({ content }, event.text === content ? event.logprobs : undefined),
-        );
-      case "thinking-delta":
-        return splitText(event.text).map((thinking) =>
-          this.#line(
-            { content: "", thinking },
-            event.text === thinking ? event.logprobs : undefined,
-          ),
-        );
-      case "tool-call":
-        return [this.#line({ content: "", tool_calls: [toToolCall(event)] }, undefined)];
-    }
+    return toLines(event, (piece) => this.#line(piece));
   }
 
   end(event: EndEvent, metrics: Metrics): ChatResponse {
@@ -58,23 +46,19 @@ export class ChatResponseEncoder implements ResponseEncoder<ChatResponse> {
     return this.#last({ done_reason: "error", ...metrics, error: message });
   }
 
-  #line(
-    message: Omit<ChatResponse["message"], "role">,
-    logprobs: ChatResponse["logprobs"] | undefined,
-  ): ChatResponse {
-    const line: ChatResponse = {
-      model: this.#identity.model,
-      created_at: this.#identity.createdAt,
-      message: { role: "assistant", ...message },
+  #line(event: DeltaEvent): ChatResponse {
+    return {
+      model: this.#model,
+      created_at: this.#createdAt,
+      message: toMessage(event),
       done: false,
     };
-    return logprobs === undefined ? line : { ...line, logprobs };
   }
 
   #last(ending: Partial<ChatResponse>): ChatResponse {
     return {
-      model: this.#identity.model,
-      created_at: this.#identity.createdAt,
+      model: this.#model,
+      created_at: this.#createdAt,
       message: { role: "assistant", content: "" },
       done: true,
       ...ending,
@@ -83,33 +67,24 @@ export class ChatResponseEncoder implements ResponseEncoder<ChatResponse> {
 }
 
 export class GenerateResponseEncoder implements ResponseEncoder<GenerateResponse> {
-  readonly #identity: ResponseIdentity;
+  readonly #model: string;
+  readonly #createdAt: string;
   readonly #toContext: ((answer: string) => readonly number[]) | undefined;
   readonly #answer: string[] = [];
 
   /** @param toContext encodes the conversation for the next request; absent for a raw prompt */
-  constructor(identity: ResponseIdentity, toContext?: (answer: string) => readonly number[]) {
-    this.#identity = identity;
+  constructor(
+    { model, createdAt }: ResponseIdentity,
+    toContext?: (answer: string) => readonly number[],
+  ) {
+    this.#model = model;
+    this.#createdAt = createdAt;
     this.#toContext = toContext;
   }
 
   push(event: DeltaEvent): GenerateResponse[] {
-    switch (event.type) {
-      case "text-delta":
-        if (this.#toContext !== undefined) this.#answer.push(event.text);
-        return splitText(event.text).map((response) =>
-          this.#line({ response }, event.text === response ? event.logprobs : undefined),
-        );
-      case "thinking-delta":
-        return splitText(event.text).map((thinking) =>
-          this.#line(
-            { response: "", thinking },
-            event.text === thinking ? event.logprobs : undefined,
-          ),
-        );
-      case "tool-call":
-        return [this.#line({ response: "", tool_calls: [toToolCall(event)] }, undefined)];
-    }
+    if (this.#toContext !== undefined && event.type === "text-delta") this.#answer.push(event.text);
+    return toLines(event, (piece) => this.#line(piece));
   }
 
   end(event: EndEvent, metrics: Metrics): GenerateResponse {
@@ -125,27 +100,37 @@ export class GenerateResponseEncoder implements ResponseEncoder<GenerateResponse
     return this.#last({ done_reason: "error", ...metrics, error: message });
   }
 
-  #line(
-    text: Pick<GenerateResponse, "response" | "thinking" | "tool_calls">,
-    logprobs: GenerateResponse["logprobs"] | undefined,
-  ): GenerateResponse {
-    const line: GenerateResponse = {
-      model: this.#identity.model,
-      created_at: this.#identity.createdAt,
-      ...text,
+  #line(event: DeltaEvent): GenerateResponse {
+    const { content: response, thinking, tool_calls } = toMessage(event);
+    return {
+      model: this.#model,
+      created_at: this.#createdAt,
+      response,
+      ...(thinking === undefined ? {} : { thinking }),
+      ...(tool_calls === undefined ? {} : { tool_calls }),
       done: false,
     };
-    return logprobs === undefined ? line : { ...line, logprobs };
   }
 
   #last(ending: Partial<GenerateResponse>): GenerateResponse {
     return {
-      model: this.#identity.model,
-      created_at: this.#identity.createdAt,
+      model: this.#model,
+      created_at: this.#createdAt,
       response: "",
       done: true,
       ...ending,
     };
+  }
+}
+
+function toMessage(event: DeltaEvent): ChatResponse["message"] {
+  switch (event.type) {
+    case "text-delta":
+      return { role: "assistant", content: event.text };
+    case "thinking-delta":
+      return { role: "assistant", content: "", thinking: event.text };
+    case "tool-call":
+      return { role: "assistant", content: "", tool_calls: [toToolCall(event)] };
   }
 }
 
@@ -156,9 +141,19 @@ function toToolCall(event: ToolCallEvent): ResponseToolCall {
   };
 }
 
-/** Cuts a long text between characters, never inside a surrogate pair. */
+/** One line an event; several for a text too long for one, the first with the logprobs. */
+function toLines<Line>(event: DeltaEvent, toLine: (piece: DeltaEvent) => Line): Line[] {
+  if (event.type === "tool-call") return [toLine(event)];
+  const lines =
+    event.text.length <= maxLineText
+      ? [toLine(event)]
+      : splitText(event.text).map((text) => toLine({ type: event.type, text }));
+  if (event.logprobs === undefined) return lines;
+  return lines.map((line, index) => (index === 0 ? { ...line, logprobs: event.logprobs } : line));
+}
+
+/** Cuts between characters, never inside a surrogate pair. */
 function splitText(text: string): string[] {
-  if (text.length <= maxLineText) return [text];
   const pieces: string[] = [];
   for (let from = 0; from < text.length;) {
     let to = from + maxLineText;

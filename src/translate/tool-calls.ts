@@ -56,6 +56,8 @@ export class ToolCallAssembler {
     const given = body?.["arguments"];
     if (isObject(given)) call.argumentsObject = given;
     if (typeof given !== "string") return;
+    // Some gateways send the whole call once more at the end.
+    if (given === call.argumentsText && isWhole(call)) return;
     const restart = call.argumentsText === "{}" && given.startsWith("{");
     call.argumentsText = restart ? given : call.argumentsText + given;
     if (call.argumentsText.length > maxArgumentsLength) throw malformed();
@@ -75,8 +77,7 @@ export class ToolCallAssembler {
     }
     if (id !== undefined) return undefined;
     const latest = this.#calls.at(-1);
-    const complete = latest !== undefined && isObject(parseJson(latest.argumentsText));
-    return name !== undefined && complete ? undefined : latest;
+    return name !== undefined && latest !== undefined && isWhole(latest) ? undefined : latest;
   }
 
   #open(id: string | undefined, index: number | undefined): PartialCall {
@@ -85,6 +86,10 @@ export class ToolCallAssembler {
     this.#calls.push(call);
     return call;
   }
+}
+
+function isWhole(call: PartialCall): boolean {
+  return call.argumentsObject !== undefined || isObject(parseJson(call.argumentsText));
 }
 
 function readIndex(value: unknown): number | undefined {

@@ -7,17 +7,20 @@ const perMillisecond = 1e6;
 /**
  * Counts and durations out of one chunk, wherever its backend puts them: `usage` (OpenAI),
  * `choices[0].usage` (Kimi), `x_groq.usage`, `timings` (llama.cpp, milliseconds), `time_info`
- * (Cerebras, seconds). Empty where the chunk tells nothing; the last to tell wins.
+ * (Cerebras, seconds). Undefined where the chunk tells nothing; the last to tell wins.
  */
-export function readUsage(chunk: JsonObject, choice: JsonObject | undefined): Usage {
+export function readUsage(chunk: JsonObject, choice: JsonObject | undefined): Usage | undefined {
   const usage =
     asObject(chunk["usage"]) ??
     asObject(choice?.["usage"]) ??
     asObject(asObject(chunk["x_groq"])?.["usage"]);
+  const timings = asObject(chunk["timings"]);
+  const times = asObject(chunk["time_info"]);
+  if (usage === undefined && timings === undefined && times === undefined) return undefined;
   return {
     ...(usage === undefined ? {} : fromUsage(usage)),
-    ...fromTimings(asObject(chunk["timings"])),
-    ...durations(asObject(chunk["time_info"])),
+    ...fromTimings(timings),
+    ...durations(times),
   };
 }
 
@@ -26,7 +29,7 @@ function fromUsage(usage: JsonObject): Usage {
   return {
     ...count("promptTokens", usage["prompt_tokens"]),
     ...count("completionTokens", usage["completion_tokens"]),
-    ...count("cachedTokens", details?.["cached_tokens"]),
+    ...count("cachedTokens", details?.["cached_tokens"] ?? usage["cached_tokens"]),
     ...durations(usage),
   };
 }

@@ -44,9 +44,10 @@ export function comparable(path: string, { status, headers, body }: Compared): C
 function comparableBody(path: string, body: string): string {
   if (!body.includes('{"')) return body;
   const masks = path.startsWith("/api/tags") ? [...MASKS, ...CARD_MASKS] : MASKS;
+  const events = body.startsWith("data: ");
   try {
     const lines = linesOf(body).map((line) => JSON.stringify(masked(line, masks)));
-    return lines.map((line) => `${line}\n`).join("");
+    return lines.map((line) => (events ? `data: ${line}\n\n` : `${line}\n`)).join("");
   } catch {
     return "<cut short>";
   }
@@ -82,20 +83,28 @@ function textOf(value: Json): string {
 function hasModelInfo(value: Json): boolean {
   if (!isObject(value)) return false;
   const architecture = textOf(value["general.architecture"] ?? null);
-  const length = value[`${architecture}.context_length`];
-  return isPositive(length ?? null) && isPositive(value["general.parameter_count"] ?? null);
+  const length = value[`${architecture}.context_length`] ?? null;
+  return isPositive(length) && isPositive(value["general.parameter_count"] ?? 1);
+}
+
+/** What a difference may look at to know whether it concerns a recorded case. */
+interface Case {
+  case: string;
+  path: string;
+  status?: number;
+  reply_headers?: Record<string, string>;
 }
 
 /** A deliberate difference: it replaces what was recorded by what we answer. */
 export interface Difference {
-  /** Names of recorded cases. */
-  cases: readonly string[] | RegExp;
+  /** Names of recorded cases, or what they have in common. */
+  cases: readonly string[] | RegExp | ((recorded: Case) => boolean);
   /** For whoever compares us with Ollama. */
   reason: string;
   status?: number;
   /** `undefined` takes a header away. */
   headers?: Record<string, string | undefined>;
-  /** The body, a pattern of it, or the recorded body changed. */
+  /** The body, a pattern of it, or the recorded body changed; one JSON object is a line. */
   body?: string | RegExp | ((recorded: string) => string);
 }
 
@@ -103,8 +112,9 @@ export interface Expected extends Omit<Compared, "body"> {
   body: string | RegExp;
 }
 
-export function concerns({ cases }: Pick<Difference, "cases">, name: string): boolean {
-  return cases instanceof RegExp ? cases.test(name) : cases.includes(name);
+export function concerns({ cases }: Pick<Difference, "cases">, recorded: Case): boolean {
+  if (typeof cases === "function") return cases(recorded);
+  return cases instanceof RegExp ? cases.test(recorded.case) : cases.includes(recorded.case);
 }
 
 /** What we have to answer: the recorded answer with all that differs on purpose. */
@@ -112,9 +122,9 @@ export function expectedOf(recorded: Compared, differences: readonly Difference[
   return differences.reduce<Expected>(apply, recorded);
 }
 
-/** A difference that changes nothing is out of date. */
-export function changesNothing(recorded: Compared, difference: Difference): boolean {
-  return JSON.stringify(apply(recorded, difference)) === JSON.stringify(recorded);
+/** Whether a difference still says anything of an answer. */
+export function changes(recorded: Compared, difference: Difference): boolean {
+  return JSON.stringify(apply(recorded, difference)) !== JSON.stringify(recorded);
 }
 
 function apply(expected: Expected, difference: Difference): Expected {

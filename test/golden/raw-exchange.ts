@@ -75,7 +75,8 @@ function readAnswer(bytes: Buffer, method: string, ended: boolean): RawAnswer | 
   const headers: Record<string, string> = {};
   for (const line of lines) {
     const [name, value] = readHeader(line);
-    headers[name.toLowerCase()] = value;
+    const key = name.toLowerCase();
+    headers[key] = key in headers ? `${headers[key]}, ${value}` : value;
   }
   const rest = bytes.subarray(headEnd + 4);
   const bodiless = method === "HEAD" || status === 204 || status === 304;

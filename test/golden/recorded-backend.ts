@@ -39,15 +39,16 @@ export function isBackendsWord(recorded: RecordedAnswer): boolean {
   return linesOf(recorded.reply).some((line) => "eval_count" in line || line["done"] === false);
 }
 
-/** The lines that were kept of a recorded reply; raw chunk sizes are no lines. */
+/** The objects of a body, whatever frames them: lines, events, or chunk sizes shown as text. */
 export function linesOf(reply: string): JsonObject[] {
-  const lines = reply.split("\n").filter((line) => line.startsWith("{"));
+  const texts = reply.split("\n").map((line) => line.replace(/^data: /u, ""));
+  const lines = texts.filter((line) => line.startsWith("{"));
   return lines.map((line): JsonObject => JSON.parse(line));
 }
 
 /** A recorded text with `…` in place of lines that were not kept, without that line. */
 export function withoutGap(text: string): string {
-  return text.replace(/\n+…\n/u, text.startsWith("data:") ? "\n\n" : "\n");
+  return text.replace(/\n+…\n/u, /^(?:data|event):/u.test(text) ? "\n\n" : "\n");
 }
 
 function verbatim({ status, reply, reply_headers: headers }: RecordedAnswer): Script {

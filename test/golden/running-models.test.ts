@@ -23,7 +23,7 @@ describe.skipIf(!haveRecordings)("running models recorded from real Ollama", () 
         await load({ model: "smol", keep_alive, options: { num_ctx: loads.numCtx ?? null } });
       }
       const answer = await exchange(server.port, recorded);
-      const differences = answerDifferences.filter((entry) => concerns(entry, recorded.case));
+      const differences = answerDifferences.filter((entry) => concerns(entry, recorded));
       const { status, reply_headers: headers, reply: body } = recorded;
       const theirs = comparable(recorded.path, { status, headers, body });
       expect(comparable(recorded.path, answer)).toEqual(expectedOf(theirs, differences));

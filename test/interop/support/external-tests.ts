@@ -24,7 +24,7 @@ export function reportRun(name: string, run: ExternalRun): void {
     });
     for (const { name: testName, outcome, output } of run.tests) {
       test.skipIf(outcome === "skipped")(testName, () => {
-        expect(outcome, output).toBe("passed");
+        if (outcome === "failed") expect.fail(output);
       });
     }
   });

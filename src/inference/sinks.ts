@@ -1,0 +1,47 @@
+import type { StreamWriter } from "../server/stream-writer.ts";
+import type { LineText } from "./line-text.ts";
+
+/** Where translated objects go. */
+export interface Sink<Out> {
+  /** Whether the client has seen the beginning, so that a failure can only be told in the stream. */
+  readonly committed: boolean;
+  /** @returns false when the reader is slow; the pipeline then waits for `resume`. */
+  write(value: Out): boolean;
+  end(): void;
+}
+
+/** Keeps everything: the sink of an answer in one piece. */
+export class Collector<Out> implements Sink<Out> {
+  readonly committed = false;
+  readonly values: Out[] = [];
+
+  write(value: Out): boolean {
+    this.values.push(value);
+    return true;
+  }
+
+  end(): void {}
+}
+
+/** Prints everything onto a stream. */
+export class TextSink<Out> implements Sink<Out> {
+  readonly #writer: StreamWriter;
+  readonly #toText: LineText<Out>;
+
+  constructor(writer: StreamWriter, toText: LineText<Out>) {
+    this.#writer = writer;
+    this.#toText = toText;
+  }
+
+  get committed(): boolean {
+    return this.#writer.committed;
+  }
+
+  write(value: Out): boolean {
+    return this.#writer.write(this.#toText(value));
+  }
+
+  end(): void {
+    this.#writer.end();
+  }
+}
