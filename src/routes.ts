@@ -45,14 +45,14 @@ export function routes(services: Services): Route[] {
     {
       methods: ["POST"],
       path: "/v1/responses",
-      handler: passOn("/responses")(services),
-      errors: "openai",
+      handler: passOn("/responses", "responses")(services),
+      errors: "responses",
     },
     {
       methods: ["POST"],
       path: "/v1/messages",
-      handler: passOn("/messages")(services),
-      errors: "openai",
+      handler: passOn("/messages", "anthropic")(services),
+      errors: "anthropic",
     },
 
     {

@@ -2,7 +2,7 @@ import { invalidRequest } from "../errors.ts";
 import type { CatalogModel } from "../models/catalog.ts";
 import { isObject } from "../openai/json.ts";
 import { resolveTarget } from "../routing/resolve.ts";
-import { sendDocument } from "../server/responses.ts";
+import { sendDocument, type ErrorShape } from "../server/responses.ts";
 import { toJsonText } from "../server/json-text.ts";
 import { readJson, type ServiceHandler, type Services } from "./services.ts";
 
@@ -10,9 +10,10 @@ import { readJson, type ServiceHandler, type Services } from "./services.ts";
 const ollamaFields = new Set(["options", "keep_alive"]);
 
 /** `POST /v1/…`: to the backend and back; only the model's name is made the backend's. */
-export function passOn(path: string): ServiceHandler {
+export function passOn(path: string, errors: ErrorShape = "openai"): ServiceHandler {
   return (services) => async (request, reply) => {
-    const body = readJson(request);
+    // What Go's decoder, and so real Ollama, says of an empty body on these routes.
+    const body = readJson(request, "EOF");
     if (!isObject(body)) throw invalidRequest("request body: expected object");
     const model = body["model"];
     if (model !== undefined && typeof model !== "string")
@@ -22,7 +23,7 @@ export function passOn(path: string): ServiceHandler {
     services.loaded.use(target.model, undefined);
     const kept = Object.entries(body).filter(([key]) => !ollamaFields.has(key));
     const passed = { ...Object.fromEntries(kept), model: target.model.entry.id };
-    await services.answers.openai({ request, reply, target, model, path, body: passed });
+    await services.answers.openai({ request, reply, target, model, path, body: passed, errors });
     return reply;
   };
 }

@@ -21,7 +21,7 @@ export type ServiceHandler = (
 ) => (request: FastifyRequest, reply: FastifyReply) => unknown;
 
 /** The JSON of a request. @throws ProxyError 400 or 415. */
-export function readJson(request: FastifyRequest): unknown {
+export function readJson(request: FastifyRequest, missing?: string): unknown {
   refuseEncodedBody(request.headers["content-encoding"]);
-  return parseJsonBody(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));
+  return parseJsonBody(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0), missing);
 }

@@ -3,7 +3,7 @@ import type { Config } from "../config/schema.ts";
 import { modelNotFound, ProxyError, toProxyError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Target } from "../routing/resolve.ts";
-import { sendDocument, sendJson } from "../server/responses.ts";
+import { sendDocument, sendJson, type ErrorShape } from "../server/responses.ts";
 import { chooseStreamFormat, passedEvents, type StreamFormat } from "../server/stream-format.ts";
 import { StreamWriter } from "../server/stream-writer.ts";
 import type { LoweredRequest } from "../translate/inference-request.ts";
@@ -49,6 +49,7 @@ interface PassedAnswer extends Exchange {
   /** Below the backend's base URL. */
   readonly path: string;
   readonly body: Readonly<Record<string, unknown>>;
+  readonly errors: ErrorShape;
 }
 
 /** Where handlers, backends and translation meet: it answers a request, whole or as a stream. */
@@ -102,7 +103,7 @@ export class Answers {
   /** `/v1`: the client's request and the backend's answer, passed on. */
   async openai(answer: PassedAnswer): Promise<void> {
     const stopwatch = new Stopwatch();
-    const translator = new OpenAITranslator(stopwatch);
+    const translator = new OpenAITranslator(stopwatch, answer.errors);
     const run = { ...answer, body: JSON.stringify(answer.body), translator, stopwatch };
     if (answer.body["stream"] === true) {
       await this.#stream(run, passedEvents, (event) => event);

@@ -1,6 +1,7 @@
 import { ProxyError } from "../errors.ts";
 import { isErrorObject, toBackendError } from "../openai/error-body.ts";
 import { asArray, asObject, isObject, parseJson } from "../openai/json.ts";
+import { errorBody, type ErrorShape } from "../server/responses.ts";
 import type { ServerSentEvent } from "../openai/server-sent-events.ts";
 import type { Progress } from "../translate/chunk-events.ts";
 import type { Stopwatch } from "./stopwatch.ts";
@@ -20,12 +21,14 @@ const lastEvents = new Set([
  */
 export class OpenAITranslator implements Translator<string> {
   readonly #stopwatch: Stopwatch;
+  readonly #errors: ErrorShape;
   #progress: Progress = "running";
   /** Frames that mean nothing yet wait for one that does, so that a failure can have its status. */
   #prelude: string[] | undefined = [];
 
-  constructor(stopwatch: Stopwatch) {
+  constructor(stopwatch: Stopwatch, errors: ErrorShape) {
     this.#stopwatch = stopwatch;
+    this.#errors = errors;
   }
 
   get progress(): Progress {
@@ -66,8 +69,8 @@ export class OpenAITranslator implements Translator<string> {
 
   /** No `[DONE]` follows, so that a client that overlooks the error still sees a cut stream. */
   fail(error: ProxyError): string[] {
-    const body = { error: { message: error.message, type: error.type, param: null, code: null } };
-    return [`data: ${JSON.stringify(body)}\n\n`];
+    const data = JSON.stringify(errorBody(error, this.#errors));
+    return [toFrame({ name: this.#errors === "anthropic" ? "error" : "", data })];
   }
 
   #release(frame: string): string[] {

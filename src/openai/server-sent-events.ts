@@ -97,9 +97,9 @@ export class ServerSentEventReader {
       return;
     }
     const colon = text.indexOf(":");
-    if (colon <= 0) return;
-    const value = text[colon + 1] === " " ? text.slice(colon + 2) : text.slice(colon + 1);
-    switch (text.slice(0, colon)) {
+    const field = colon < 0 ? text : text.slice(0, colon);
+    const value = colon < 0 ? "" : text.slice(text[colon + 1] === " " ? colon + 2 : colon + 1);
+    switch (field) {
       case "data":
         this.#data.push(value);
         break;

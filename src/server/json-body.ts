@@ -15,15 +15,16 @@ const closeBrace = 125;
  * The first JSON value of a request body. What follows it is not looked at, as in real Ollama. Depth
  * and number of values are bounded before anything is built, since a small text can make a parser
  * spend seconds and hundreds of megabytes.
+ * @param missing what to say of an empty body
  * @throws ProxyError 400: `missing request body`, `unexpected EOF`, `exceeded max depth`,
  *   `request too complex`, or that it is no JSON
  */
-export function parseJsonBody(body: Buffer): unknown {
+export function parseJsonBody(body: Buffer, missing = "missing request body"): unknown {
   const text = body
     .subarray(0, endOfFirstValue(body))
     .toString("utf8")
     .replace(/^\uFEFF/, "");
-  if (text.trim() === "") throw invalidRequest("missing request body");
+  if (text.trim() === "") throw invalidRequest(missing);
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -1,14 +1,28 @@
+import { randomBytes } from "node:crypto";
 import type { FastifyReply } from "fastify";
 import type { ProxyError } from "../errors.ts";
 import { toJsonText } from "./json-text.ts";
 
 /** Whose shape the errors of a route have. */
-export type ErrorShape = "ollama" | "openai";
+export type ErrorShape = keyof typeof errorBodies;
 
-/** `{"error":"text"}`, or OpenAI's object on `/v1`. */
+const errorBodies = {
+  ollama: ({ message }: ProxyError) => ({ error: message }),
+  openai: ({ message, type }: ProxyError) => ({
+    error: { message, type, param: null, code: null },
+  }),
+  responses: ({ message, type, status }: ProxyError) => ({
+    error: { message, type, param: null, code: status === 400 ? type : null },
+  }),
+  anthropic: ({ message, type }: ProxyError) => ({
+    type: "error",
+    error: { type, message },
+    request_id: `req_${randomBytes(12).toString("hex")}`,
+  }),
+} as const;
+
 export function errorBody(error: ProxyError, shape: ErrorShape): object {
-  if (shape === "ollama") return { error: error.message };
-  return { error: { message: error.message, type: error.type, param: null, code: null } };
+  return errorBodies[shape](error);
 }
 
 /** The whole answer of a request that failed before its commit point. */

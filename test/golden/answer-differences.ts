@@ -11,36 +11,221 @@ export const later: readonly { paths: RegExp; cases?: RegExp; reason: string }[]
 ];
 
 const JSON_TYPE = "application/json; charset=utf-8";
+const NDJSON = { "content-type": "application/x-ndjson", "transfer-encoding": "chunked" };
 
 function error(text: string): string {
   return `${JSON.stringify({ error: text })}\n`;
 }
 
-/** A body that real Ollama refuses, in our words: ours name the field as the client knows it. */
-function refusal(cases: readonly string[], text: string): Difference {
-  return { cases, reason: "the text names the field, not Go's types", body: error(text) };
+/** A body that real Ollama refuses in the words of Go's decoder. */
+function refusal(text: string, ...cases: string[]): Difference {
+  return { cases, reason: "the text names the field as the client knows it", body: error(text) };
 }
 
-/** Replaces what a refusal was by an answer of the model, which says only "ok" here. */
-function answered(whole: boolean, kind: "chat" | "generate"): Partial<Difference> {
-  const piece = kind === "chat" ? '"message":{"role":"assistant","content":"ok"}' : '"response":"ok"';
-  const line = `{"model":"smol","created_at":"<time>",${piece},"done":`;
-  const last = /,"done":true,"done_reason":"stop",.*"eval_duration":"<nanoseconds>"\}\n$/u.source;
-  const start = whole ? line.slice(0, -8) : `${line}false}\n`;
-  return {
-    status: 200,
-    headers: whole
-      ? { "content-type": JSON_TYPE }
-      : { "content-type": "application/x-ndjson", "transfer-encoding": "chunked" },
-    body: new RegExp(`^${RegExp.escape(start)}.*${last}`, "u"),
-  };
-}
-
-export const answerDifferences: readonly Difference[] = [
+const http: readonly Difference[] = [
   {
-    cases: ({ status, reply_headers: headers }) => status !== 403 && headers?.["vary"] === undefined,
-    reason: "answers differ by Origin, so caches are told of it on every answer",
+    cases: ({ status, reply_headers: headers }) =>
+      status !== 403 && headers?.["vary"] === undefined,
+    reason: "answers differ by Origin, so caches are told on every answer",
     headers: { vary: "Origin" },
   },
+  {
+    cases: ["version-slash"],
+    reason: "a trailing slash is accepted instead of redirected: some clients don't follow",
+    status: 200,
+    headers: { "content-type": JSON_TYPE, location: undefined },
+    body: '{"version":"0.34.4"}\n',
+  },
+  {
+    cases: ["tags-slash"],
+    reason: "a trailing slash is accepted instead of redirected: some clients don't follow",
+    status: 200,
+    headers: { "content-type": JSON_TYPE, location: undefined },
+    body: /^\{"models":\[/u,
+  },
+  {
+    cases: ["chat-slash-post"],
+    reason: "a trailing slash is accepted instead of redirected: some clients don't follow",
+    status: 200,
+    headers: { "content-type": JSON_TYPE, location: undefined },
+    body: /"done_reason":"load"\}\n$/u,
+  },
 ];
-export { refusal, answered };
+
+const models: readonly Difference[] = [
+  {
+    cases: ["tags-query", "tags-get-with-json-ct-and-body", "final-tags"],
+    reason: "a backend does not tell the width of its embeddings",
+    body: (recorded) => recorded.replaceAll(',"embedding_length":"<count>"', ""),
+  },
+  {
+    cases: ["show-verbose"],
+    reason: "there is no vocabulary to list",
+    headers: { "transfer-encoding": undefined },
+    body: /^\{"license":"unknown","modelfile":"<text>",.*"modified_at":"<time>"\}\n$/u,
+  },
+  {
+    cases: ({ case: name, path, status }) =>
+      path === "/api/show" && status === 200 && name !== "show-verbose",
+    reason: "clients fail on a card without a license, so an unknown one is called unknown",
+    body: (recorded) => recorded.replace("{", '{"license":"unknown",'),
+  },
+  {
+    cases: ["show-embed-model"],
+    reason: "the parameters say what we do, for every model",
+    body: (recorded) =>
+      recorded.replace('"modelfile":"<text>"', '"modelfile":"<text>","parameters":"<text>"'),
+  },
+  {
+    cases: ["show-system-override"],
+    reason: "a card shows the model as it is; other settings can't be tried on it",
+    headers: { "transfer-encoding": undefined },
+    body: (recorded) => recorded.replace('"system":"be nice",', ""),
+  },
+];
+
+const badBodies: readonly Difference[] = [
+  refusal("unexpected EOF", "show-bad-json", "generate-bad-json"),
+  refusal("request body: expected object, received array", "show-array"),
+  refusal("request body: expected object, received string", "generate-string"),
+  refusal("model: expected string, received number", "show-model-number", "generate-model-number"),
+  refusal("options: expected record, received string", "generate-options-string"),
+  refusal("options: expected record, received array", "generate-options-array"),
+  refusal("options: expected record, received string", "chat-options-string"),
+  refusal("options: expected record, received array", "chat-options-array"),
+  refusal("messages: expected array, received number", "chat-wrong-type"),
+  refusal("messages: expected array, received object", "chat-messages-object"),
+  refusal("messages[0]: expected object, received string", "chat-message-string"),
+  refusal("messages[0].content: expected string, received array", "chat-content-parts"),
+  refusal("messages[0].content: expected string, received number", "chat-content-number"),
+  refusal("stream: expected boolean, received string", "chat-stream-string"),
+  refusal("tools: expected array, received string", "chat-tools-string"),
+  {
+    cases: /^(?:chat|generate)-(?:bad-format|option-(?:wrong-type|stop-))/u,
+    reason: "a client's own fault is a 400, so that a balancer does not count it as a failure",
+    status: 400,
+  },
+  {
+    cases: /^(?:chat|generate)-bad-format/u,
+    reason: "refused before the model is asked, so the answer has a length",
+    headers: { "content-type": JSON_TYPE, "transfer-encoding": undefined },
+  },
+  {
+    cases: ["chat-tools-bad-shape"],
+    reason: "a tool without a function is refused before a backend is asked",
+    status: 400,
+    body: error("tools[0].function: expected object, received undefined"),
+  },
+  {
+    cases: ["generate-bom", "chat-bom"],
+    reason: "a byte order mark is accepted",
+    status: 404,
+    body: error("model 'nope' not found"),
+  },
+  {
+    cases: ["generate-gzip", "chat-gzip"],
+    reason: "compressed bodies are refused by name",
+    status: 415,
+    body: error("unsupported content encoding"),
+  },
+];
+
+const inference: readonly Difference[] = [
+  {
+    cases: ["gen-images-nonvision"],
+    reason: "what a backend says is told as text, not as JSON inside a string",
+    body: error("Multimodal data provided, but model does not support multimodal requests."),
+  },
+  {
+    cases: ["gen-images-dataurl"],
+    reason: "data: URLs of images are accepted",
+    status: 200,
+    headers: NDJSON,
+    body: /^\{.*"response":"ok","done":false\}\n\{.*"done":true/u,
+  },
+  {
+    cases: ["gen-bad-template"],
+    reason: "the backend has its own template, so the request's is ignored, and said to be",
+    status: 200,
+    headers: NDJSON,
+    body: /^\{.*"response":"ok","done":false\}\n\{.*"done":true/u,
+  },
+  {
+    cases: ["gen-context-out-of-range"],
+    reason: "a context that is not ours is ignored, and said to be",
+    status: 200,
+    body: /"response":"ok","done":true,"done_reason":"stop","context":"<tokens>"/u,
+  },
+  {
+    cases: ["gen-accept-sse"],
+    reason: "a client that asks for Server-Sent Events gets them",
+    headers: { "content-type": "text/event-stream" },
+    body: (recorded) => recorded.replaceAll(/^(.+)\n/gmu, "data: $1\n\n"),
+  },
+  {
+    cases: ["chat-stream-raw-chunks"],
+    reason: "only the first chunk was kept in the recording",
+    body: (recorded) => `${recorded}${LAST_CHAT_LINE}`,
+  },
+  {
+    cases: ["gen-debug-render", "chat-debug-render"],
+    reason: "the backend's template is not ours to show",
+    headers: NDJSON,
+    body: /"done":true,"done_reason":"stop"/u,
+  },
+];
+
+const LAST_CHAT_LINE =
+  '{"model":"smol","created_at":"<time>","message":{"role":"assistant","content":""},"done":true,' +
+  '"done_reason":"stop","total_duration":"<nanoseconds>","load_duration":"<nanoseconds>",' +
+  '"prompt_eval_count":1,"prompt_eval_cached_count":0,"prompt_eval_duration":"<nanoseconds>",' +
+  '"eval_count":1,"eval_duration":"<nanoseconds>"}\n';
+
+const openai: readonly Difference[] = [
+  {
+    cases: ["v1-models", "v1-models-q", "v1-model", "v1-model-latest"],
+    reason: "no newline after the JSON",
+    body: (recorded) => recorded.trimEnd(),
+  },
+  {
+    cases: ["v1-models", "v1-models-q"],
+    reason: "models have the backend's own ids, which is what its clients ask for",
+    body: (recorded) => recorded.replaceAll(":latest", ""),
+  },
+  {
+    cases: ["v1-models-slash"],
+    reason: "a trailing slash is accepted instead of redirected: some clients don't follow",
+    status: 200,
+    headers: { "content-type": "application/json", location: undefined },
+    body: /^\{"object":"list","data":\[/u,
+  },
+  {
+    cases: ["v1-model-namespaced"],
+    reason: "ids with slashes are asked for as they are",
+    headers: { "content-type": JSON_TYPE },
+    body: '{"error":{"message":"model \'me/x\' not found","type":"not_found_error","param":null,"code":null}}',
+  },
+  {
+    cases: ({ path, status, reply_headers: headers }) =>
+      path.startsWith("/v1/") &&
+      Number(status) >= 400 &&
+      headers?.["content-type"] === "application/json",
+    reason: "errors of all routes are written in one way: with a charset, without a newline",
+    headers: { "content-type": JSON_TYPE },
+    body: (recorded) => recorded.trimEnd(),
+  },
+  {
+    cases: ["v1-chat-bad-json"],
+    reason: "the text is ours, not that of Go's decoder",
+    body: (recorded) => recorded.replace(/"message":"[^"]*"/u, '"message":"unexpected EOF"'),
+  },
+];
+
+/** Where we differ from real Ollama on purpose. docs/COMPATIBILITY.md tells it to users. */
+export const answerDifferences: readonly Difference[] = [
+  ...http,
+  ...models,
+  ...badBodies,
+  ...inference,
+  ...openai,
+];

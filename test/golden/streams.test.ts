@@ -2,13 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkStream, isObject, parseNdjson, type JsonObject } from "../support/ndjson.ts";
 import { startScriptedUpstream, type ScriptedUpstream } from "../support/scripted-upstream.ts";
 import { startProxy } from "../support/start-proxy.ts";
-import {
-  changes,
-  concerns,
-  expectedOf,
-  type Compared,
-  type Expected,
-} from "./comparison.ts";
+import { changes, concerns, expectedOf, type Compared, type Expected } from "./comparison.ts";
 import { linesOf } from "./recorded-backend.ts";
 import { haveRecordings, recordedStreams, type RecordedStream } from "./recordings.ts";
 import { bodyOf, scriptOf } from "./scripts.ts";
