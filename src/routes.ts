@@ -3,71 +3,46 @@ import { generate } from "./handlers/generate.ts";
 import { healthz, readyz, root, version } from "./handlers/health.ts";
 import { list, processes, show } from "./handlers/models.ts";
 import { listOpenAI, passOn, showOpenAI } from "./handlers/openai.ts";
-import type { Services } from "./handlers/services.ts";
-import type { Route } from "./server/http-server.ts";
+import type { ServiceHandler, Services } from "./handlers/services.ts";
+import type { Method, Route } from "./server/http-server.ts";
+import type { ErrorShape } from "./server/responses.ts";
 
 /** Every route, one line each. Start reading here. */
 export function routes(services: Services): Route[] {
-  return [
-    { methods: ["GET", "HEAD"], path: "/", handler: root(services), errors: "ollama" },
-    {
-      methods: ["GET", "HEAD"],
-      path: "/api/version",
-      handler: version(services),
-      errors: "ollama",
-    },
-    { methods: ["GET", "HEAD"], path: "/api/tags", handler: list(services), errors: "ollama" },
-    { methods: ["GET"], path: "/api/ps", handler: processes(services), errors: "ollama" },
-    { methods: ["POST"], path: "/api/show", handler: show(services), errors: "ollama" },
-    { methods: ["POST"], path: "/api/chat", handler: chat(services), errors: "ollama" },
-    { methods: ["POST"], path: "/api/generate", handler: generate(services), errors: "ollama" },
+  const table = [
+    ollama("GET HEAD", "/", root),
+    ollama("GET HEAD", "/api/version", version),
+    ollama("GET HEAD", "/api/tags", list),
+    ollama("GET", "/api/ps", processes),
+    ollama("POST", "/api/show", show),
+    ollama("POST", "/api/chat", chat),
+    ollama("POST", "/api/generate", generate),
 
-    { methods: ["GET"], path: "/v1/models", handler: listOpenAI(services), errors: "openai" },
-    { methods: ["GET"], path: "/v1/models/*", handler: showOpenAI(services), errors: "openai" },
-    {
-      methods: ["POST"],
-      path: "/v1/chat/completions",
-      handler: passOn("/chat/completions")(services),
-      errors: "openai",
-    },
-    {
-      methods: ["POST"],
-      path: "/v1/completions",
-      handler: passOn("/completions")(services),
-      errors: "openai",
-    },
-    {
-      methods: ["POST"],
-      path: "/v1/embeddings",
-      handler: passOn("/embeddings")(services),
-      errors: "openai",
-    },
-    {
-      methods: ["POST"],
-      path: "/v1/responses",
-      handler: passOn("/responses", "responses")(services),
-      errors: "responses",
-    },
-    {
-      methods: ["POST"],
-      path: "/v1/messages",
-      handler: passOn("/messages", "anthropic")(services),
-      errors: "anthropic",
-    },
+    openai("GET", "/models", listOpenAI),
+    openai("GET", "/models/*", showOpenAI),
+    passed("/chat/completions", "openai"),
+    passed("/completions", "openai"),
+    passed("/embeddings", "openai"),
+    passed("/responses", "responses"),
+    passed("/messages", "anthropic"),
 
-    {
-      methods: ["GET", "HEAD"],
-      path: "/healthz",
-      handler: healthz(services),
-      errors: "ollama",
-      open: true,
-    },
-    {
-      methods: ["GET", "HEAD"],
-      path: "/readyz",
-      handler: readyz(services),
-      errors: "ollama",
-      open: true,
-    },
+    { ...ollama("GET HEAD", "/healthz", healthz), open: true },
+    { ...ollama("GET HEAD", "/readyz", readyz), open: true },
   ];
+  return table.map((line) => ({ ...line, handler: line.handler(services) }));
+}
+
+type Line = Omit<Route, "handler"> & { readonly handler: ServiceHandler };
+
+function ollama(methods: string, path: string, handler: ServiceHandler): Line {
+  return { methods: methods.split(" ") as Method[], path, handler, errors: "ollama" };
+}
+
+function openai(methods: string, path: string, handler: ServiceHandler): Line {
+  return { methods: methods.split(" ") as Method[], path: `/v1${path}`, handler, errors: "openai" };
+}
+
+/** A route of `/v1` that goes to the backend and back. */
+function passed(path: string, errors: ErrorShape): Line {
+  return { ...openai("POST", path, passOn(path, errors)), errors };
 }

@@ -10,7 +10,7 @@ import { readJson, type ServiceHandler, type Services } from "./services.ts";
 const ollamaFields = new Set(["options", "keep_alive"]);
 
 /** `POST /v1/…`: to the backend and back; only the model's name is made the backend's. */
-export function passOn(path: string, errors: ErrorShape = "openai"): ServiceHandler {
+export function passOn(path: string, errors: ErrorShape): ServiceHandler {
   return (services) => async (request, reply) => {
     // What Go's decoder, and so real Ollama, says of an empty body on these routes.
     const body = readJson(request, "EOF");

@@ -46,9 +46,15 @@ export function linesOf(reply: string): JsonObject[] {
   return lines.map((line): JsonObject => JSON.parse(line));
 }
 
-/** A recorded text with `…` in place of lines that were not kept, without that line. */
+/**
+ * A recorded text without the `…` that stands for lines not kept. The name of the event after it
+ * was lost as well, and is in its data.
+ */
 export function withoutGap(text: string): string {
-  return text.replace(/\n+…\n/u, /^(?:data|event):/u.test(text) ? "\n\n" : "\n");
+  if (text.startsWith("event: ")) {
+    return text.replace(/\n+…\n(data: .*"type":"([^"]+)"\}\n)/u, "\n\nevent: $2\n$1");
+  }
+  return text.replace(/\n+…\n/u, text.startsWith("data: ") ? "\n\n" : "\n");
 }
 
 function verbatim({ status, reply, reply_headers: headers }: RecordedAnswer): Script {

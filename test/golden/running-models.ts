@@ -17,7 +17,8 @@ export const loadsBefore: Readonly<Record<string, Loads>> = {
   "keepalive-float-ps": { keepAlive: [1.5], stays: 1.5 },
   "keepalive-300str-ps": { keepAlive: [1.5, "300"], stays: 1.5 },
   "keepalive-empty-ps": { keepAlive: [1.5, ""], stays: 1.5 },
-  "keepalive-null-ps": { keepAlive: [1.5, null], stays: 300 },
+  // No value leaves what an earlier request said.
+  "keepalive-null-ps": { keepAlive: [1.5, null], stays: 1.5 },
   "ps-after-unload2": { keepAlive: ["5m", 0] },
   "ps-loaded-2": { keepAlive: [180], numCtx: 128, stays: 180 },
 };
