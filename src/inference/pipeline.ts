@@ -38,6 +38,7 @@ export class Pipeline<Out> implements ResponseListener {
   #headSeen = false;
   #lastByte = performance.now();
   #lastEvent = this.#lastByte;
+  #finishedAt = this.#lastByte;
   #watch: NodeJS.Timeout | undefined;
 
   constructor(options: PipelineOptions<Out>) {
@@ -52,7 +53,7 @@ export class Pipeline<Out> implements ResponseListener {
 
   head(): void {
     this.#headSeen = true;
-    this.#lastByte = this.#lastEvent = performance.now();
+    this.#restartClocks();
     this.#options.stopwatch.markResponseHeaders();
     this.#armWatch();
   }
@@ -88,7 +89,7 @@ export class Pipeline<Out> implements ResponseListener {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#lastByte = this.#lastEvent = performance.now();
+    this.#restartClocks();
     this.#call.resume();
   }
 
@@ -117,7 +118,10 @@ export class Pipeline<Out> implements ResponseListener {
         this.#finish();
         return;
       }
-      if (translator.progress !== before) this.#armWatch();
+      if (translator.progress !== before) {
+        this.#finishedAt = this.#lastByte;
+        this.#armWatch();
+      }
     }
     if (events.length > 0) this.#lastEvent = this.#lastByte;
   }
@@ -127,6 +131,7 @@ export class Pipeline<Out> implements ResponseListener {
     for (const value of translator.end()) sink.write(value);
     sink.end();
     this.#settle("ok");
+    this.#finishedAt = performance.now();
     // Let the connection end by itself, so that it can be used again; but not for long.
     if (!this.#upstreamEnded) this.#armWatch();
   }
@@ -153,11 +158,16 @@ export class Pipeline<Out> implements ResponseListener {
     this.#settle("failed");
   }
 
-  /** An answer that broke before its first word is simply no valid response. */
+  /**
+   * What a backend tells with a success status counts as its refusal; an answer that broke before its
+   * first word is simply no valid response.
+   */
   #beforeAnything(error: ProxyError): ProxyError {
+    const { failures } = this.#options;
+    if (error.code === "upstream_failed") return failures.refusal(error.status, error.message);
     const vague = error.code === "upstream_malformed" || error.code === "upstream_truncated";
     return vague && error.reason === error.message && !error.message.includes("8 MB")
-      ? this.#options.failures.malformed(error)
+      ? failures.malformed(error)
       : error;
   }
 
@@ -179,6 +189,10 @@ export class Pipeline<Out> implements ResponseListener {
     this.#call.abort();
   }
 
+  #restartClocks(): void {
+    this.#lastByte = this.#lastEvent = this.#finishedAt = performance.now();
+  }
+
   /** One timer a stream; when it fires it looks at the clock, and is armed anew if it was too early. */
   #armWatch(): void {
     clearTimeout(this.#watch);
@@ -189,14 +203,14 @@ export class Pipeline<Out> implements ResponseListener {
     const { timeouts, translator } = this.#options;
     const now = performance.now();
     if (this.#settled || translator.progress !== "running")
-      return this.#lastByte + timeouts.after_finish - now;
+      return this.#finishedAt + timeouts.after_finish - now;
     if (!this.#headSeen) return this.#lastByte + timeouts.first_byte - now;
     return Math.min(this.#lastByte + timeouts.idle, this.#lastEvent + timeouts.idle_data) - now;
   }
 
   #check(): void {
     if (this.#paused || this.#timeLeft() > 0) {
-      if (this.#paused) this.#lastByte = this.#lastEvent = performance.now();
+      if (this.#paused) this.#restartClocks();
       this.#armWatch();
       return;
     }

@@ -4,6 +4,8 @@ import type { Upstream } from "../upstream/upstream.ts";
 import { readModelList, type ModelEntry } from "./model-entry.ts";
 
 const timeToLive = 30_000;
+/** A backend that could not tell its models is asked again soon: it may just be starting. */
+const timeToRetry = 2_000;
 const listTimeout = 5_000;
 /** A name nobody knows asks the backends again, but not more often than this. */
 const missInterval = 1_000;
@@ -92,11 +94,12 @@ export class Catalog {
   }
 
   async #freshen(): Promise<void> {
+    const lists = [...this.#lists.values()];
     const age = performance.now() - this.#refreshedAt;
-    if (age < timeToLive) return;
+    if (age < (lists.some((list) => list.failed) ? timeToRetry : timeToLive)) return;
     const refresh = this.#refresh();
     // Lists that are merely old are shown while new ones are fetched.
-    if (this.#lists.size === 0) await refresh;
+    if (lists.every((list) => list.entries.length === 0)) await refresh;
   }
 
   /** All backends at once; callers that come meanwhile share the one refresh. */

@@ -23,13 +23,14 @@ export class BodyReader {
     }
     const first = bytes.findIndex((byte) => byte > 32);
     if (first < 0) return [];
-    if (bytes[first] === openBrace || bytes[first] === openBracket) {
+    const begun = bytes.subarray(first);
+    if (begun[0] === openBrace || begun[0] === openBracket) {
       this.#json = [];
-      this.#keepJson(bytes);
+      this.#keepJson(begun);
       return [];
     }
     this.#events = new ServerSentEventReader();
-    return this.#events.push(bytes);
+    return this.#events.push(begun);
   }
 
   end(): ServerSentEvent[] {

@@ -1,7 +1,9 @@
 import { ProxyError } from "../errors.ts";
-import { asArray, asObject, asText, isObject, parseJson } from "./json.ts";
+import { asArray, asObject, asText, isObject, parseJson, type JsonObject } from "./json.ts";
 
 const maxMessageLength = 1024;
+/** Of errors in errors, some of them JSON as text. */
+const maxLevels = 8;
 
 /** What a backend says of a failure: one printable line, and the status its body names. */
 export interface BackendError {
@@ -33,8 +35,11 @@ export function toBackendError(parsed: unknown): ProxyError {
 
 /** Whether JSON that came with a success status is an error all the same. */
 export function isErrorObject(value: unknown): boolean {
-  if (Array.isArray(value)) return isErrorObject(value[0]);
-  if (!isObject(value)) return false;
+  const [first] = Array.isArray(value) ? (value as unknown[]) : [value];
+  return isObject(first) && tellsError(first);
+}
+
+function tellsError(value: JsonObject): boolean {
   if (value["object"] === "error" || value["type"] === "error") return true;
   if (value["error"] !== undefined && value["error"] !== null && value["error"] !== "") return true;
   return (
@@ -42,19 +47,21 @@ export function isErrorObject(value: unknown): boolean {
   );
 }
 
-function messageOf(value: unknown): string | undefined {
+function messageOf(value: unknown, levels = maxLevels): string | undefined {
+  if (levels === 0) return undefined;
+  const inner = (member: unknown) => messageOf(member, levels - 1);
   if (typeof value === "string") {
     const nested = parseJson(value);
-    return isObject(nested) || Array.isArray(nested) ? messageOf(nested) : value;
+    return isObject(nested) || Array.isArray(nested) ? inner(nested) : value;
   }
-  if (Array.isArray(value)) return messageOf(value[0]);
+  if (Array.isArray(value)) return inner(value[0]);
   if (!isObject(value)) return undefined;
   const error = value["error"];
-  if (isObject(error)) return withRaw(error);
+  if (isObject(error)) return withRaw(error, inner);
   return (
-    (typeof error === "string" && error !== "" ? messageOf(error) : undefined) ??
+    (typeof error === "string" && error !== "" ? inner(error) : undefined) ??
     asText(value["message"]) ??
-    detailOf(value["detail"]) ??
+    detailOf(value["detail"], inner) ??
     asText(asObject(asArray(value["errors"])[0])?.["message"]) ??
     asText(asObject(value["base_resp"])?.["status_msg"]) ??
     asText(asObject(value["fault"])?.["faultstring"]) ??
@@ -63,15 +70,15 @@ function messageOf(value: unknown): string | undefined {
 }
 
 /** OpenRouter says only "Provider returned error"; the cause is in `metadata.raw`. */
-function withRaw(error: Readonly<Record<string, unknown>>): string | undefined {
+function withRaw(error: JsonObject, inner: typeof messageOf): string | undefined {
   const message = asText(error["message"]) ?? asText(error["type"]);
-  const raw = messageOf(asObject(error["metadata"])?.["raw"]);
+  const raw = inner(asObject(error["metadata"])?.["raw"]);
   return raw === undefined ? message : `${message ?? "error"}: ${raw}`;
 }
 
 /** FastAPI: a text, or a list of `{loc, msg}`. */
-function detailOf(detail: unknown): string | undefined {
-  if (!Array.isArray(detail)) return messageOf(detail);
+function detailOf(detail: unknown, inner: typeof messageOf): string | undefined {
+  if (!Array.isArray(detail)) return inner(detail);
   const parts = detail.map((entry) => {
     const where = asArray(asObject(entry)?.["loc"]).join(".");
     const what = asText(asObject(entry)?.["msg"]) ?? "invalid";

@@ -2,11 +2,13 @@
 const lineBreaking = /[\u0085\u2028\u2029]/;
 const everyLineBreaking = /[\u0085\u2028\u2029]/g;
 const loneSurrogate = /\\ud[89a-f]/;
+/** Each escape of JSON text, so that `\\ud800`, which is a backslash and five letters, is none. */
+const everyEscape = /\\(?:ud[89a-f]..|.)/g;
 
 /** A value as one line of JSON that every client's line reader keeps whole. */
 export function toJsonText(value: unknown): string {
   let text = JSON.stringify(value);
-  if (loneSurrogate.test(text)) text = JSON.stringify(value, wellFormed);
+  if (loneSurrogate.test(text)) text = text.replace(everyEscape, replaceSurrogate);
   return lineBreaking.test(text) ? text.replace(everyLineBreaking, escapeCharacter) : text;
 }
 
@@ -14,6 +16,6 @@ function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-function wellFormed(_key: string, value: unknown): unknown {
-  return typeof value === "string" ? value.toWellFormed() : value;
+function replaceSurrogate(escape: string): string {
+  return escape.length > 2 ? "\uFFFD" : escape;
 }

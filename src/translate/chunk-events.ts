@@ -147,9 +147,13 @@ function readParts(parts: readonly unknown[]): { text: string; thinking: string 
     if (!isObject(part)) continue;
     text += asText(part["text"]) ?? "";
     const thought = part["thinking"];
-    thinking += typeof thought === "string" ? thought : readParts(asArray(thought)).text;
+    thinking += typeof thought === "string" ? thought : asArray(thought).map(textOfPart).join("");
   }
   return { text, thinking };
+}
+
+function textOfPart(part: unknown): string {
+  return asText(asObject(part)?.["text"]) ?? "";
 }
 
 /**

@@ -1,17 +1,19 @@
 import { ProxyError } from "../errors.ts";
-import { asArray, asObject, asText, isObject, parseJson } from "../openai/json.ts";
+import { asArray, asObject, asText, isObject, parseJson, type JsonObject } from "../openai/json.ts";
 import type { ToolCallEvent } from "./events.ts";
 
 const maxCalls = 128;
 const maxIndex = 1024;
 const maxArgumentsLength = 1024 * 1024;
+/** Of arguments, as of a request's body; printing what is deeper would overflow the stack. */
+const maxDepth = 256;
 
 interface PartialCall {
   id: string | undefined;
   index: number | undefined;
   name: string;
   argumentsText: string;
-  argumentsObject: Readonly<Record<string, unknown>> | undefined;
+  argumentsObject: JsonObject | undefined;
 }
 
 /**
@@ -34,18 +36,24 @@ export class ToolCallAssembler {
     }
   }
 
-  /** Every call, whole. @throws ProxyError when the arguments of one are not a JSON object. */
+  /**
+   * Every call, whole.
+   * @throws ProxyError when one has no name, or arguments that are not a JSON object.
+   */
   end(): ToolCallEvent[] {
-    return this.#calls.map((call, index) => ({
-      type: "tool-call",
-      index,
-      id: call.id ?? this.#newId(),
-      name: call.name,
-      arguments: call.argumentsObject ?? parseArguments(call.argumentsText),
-    }));
+    return this.#calls.map((call, index) => {
+      if (call.name === "") throw malformed();
+      return {
+        type: "tool-call",
+        index,
+        id: call.id ?? this.#newId(),
+        name: call.name,
+        arguments: call.argumentsObject ?? parseArguments(call.argumentsText),
+      };
+    });
   }
 
-  #add(fragment: Readonly<Record<string, unknown>>): void {
+  #add(fragment: JsonObject): void {
     const id = asText(fragment["id"]);
     const index = readIndex(fragment["index"]);
     const body = asObject(fragment["function"]);
@@ -54,7 +62,7 @@ export class ToolCallAssembler {
     call.id ??= id;
     if (name !== undefined && call.name !== name && call.argumentsText === "") call.name += name;
     const given = body?.["arguments"];
-    if (isObject(given)) call.argumentsObject = given;
+    if (isObject(given)) call.argumentsObject = checkDepth(given);
     if (typeof given !== "string") return;
     // Some gateways send the whole call once more at the end.
     if (given === call.argumentsText && isWhole(call)) return;
@@ -99,15 +107,27 @@ function readIndex(value: unknown): number | undefined {
   throw malformed();
 }
 
-function parseArguments(text: string): Readonly<Record<string, unknown>> {
+function parseArguments(text: string): JsonObject {
   if (text.trim() === "") return {};
   let parsed = parseJson(text);
   if (typeof parsed === "string") parsed = parseJson(parsed);
   if (parsed === null) return {};
-  if (!isObject(parsed)) {
-    throw new ProxyError("upstream_malformed", "invalid tool call arguments");
-  }
-  return parsed;
+  if (!isObject(parsed)) throw invalidArguments();
+  return checkDepth(parsed);
+}
+
+function checkDepth(values: JsonObject): JsonObject {
+  if (isDeeperThan(values, maxDepth)) throw invalidArguments();
+  return values;
+}
+
+function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeperThan(member, levels - 1));
+}
+
+function invalidArguments(): ProxyError {
+  return new ProxyError("upstream_malformed", "invalid tool call arguments");
 }
 
 function malformed(): ProxyError {

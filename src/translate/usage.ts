@@ -48,7 +48,7 @@ function fromTimings(timings: JsonObject | undefined): Usage {
   const cached = asCount(timings["cache_n"]);
   const evaluated = asCount(timings["prompt_n"]);
   return {
-    ...(evaluated === undefined ? {} : { promptTokens: (cached ?? 0) + evaluated }),
+    ...count("promptTokens", evaluated === undefined ? undefined : (cached ?? 0) + evaluated),
     ...count("cachedTokens", cached),
     ...count("completionTokens", timings["predicted_n"]),
     ...count("promptDuration", timings["prompt_ms"], perMillisecond),
@@ -56,7 +56,8 @@ function fromTimings(timings: JsonObject | undefined): Usage {
   };
 }
 
+/** Beyond the safe integers JSON would have an exponent, which Go's clients refuse. */
 function count(key: keyof Usage, value: unknown, factor = 1): Usage {
-  const number = asCount(value);
-  return number === undefined ? {} : { [key]: Math.round(number * factor) };
+  const number = Math.round((asCount(value) ?? NaN) * factor);
+  return Number.isSafeInteger(number) ? { [key]: number } : {};
 }

@@ -39,16 +39,24 @@ export class Failures {
     return this.#failure("upstream_timeout", "did not respond in time", `no data for ${seconds}s`);
   }
 
-  /** A refusal with a status: ours where the fault is the proxy's, else the backend's own. */
+  /** A response with a status that is no success. */
   refused(status: number, statusText: string, body: string, retryAfter?: string): ProxyError {
     if (status < 400) return this.malformed();
+    const said = this.redact(parseErrorBody(body).message);
+    const message =
+      said === "" ? `upstream "${this.#id}" returned ${status} ${statusText}`.trim() : said;
+    return this.refusal(status, message, retryAfter);
+  }
+
+  /**
+   * A refusal, by the status of the response or by one in its body: in our words where the fault is
+   * the proxy's, else in the backend's own.
+   */
+  refusal(status: number, message: string, retryAfter?: string): ProxyError {
     if ([401, 402, 403, 407].includes(status)) {
       return this.#failure("upstream_unauthorized", "rejected the proxy's credentials");
     }
     if (status === 408) return this.#failure("upstream_timeout", "did not respond in time");
-    const said = this.redact(parseErrorBody(body).message);
-    const message =
-      said === "" ? `upstream "${this.#id}" returned ${status} ${statusText}`.trim() : said;
     const overloaded = status === 429 || status === 503 || status === 529;
     const seconds = overloaded ? retryAfterSeconds(status, retryAfter) : undefined;
     return new ProxyError(

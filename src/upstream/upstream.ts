@@ -6,6 +6,8 @@ import type { ProxyError } from "../errors.ts";
 import { Failures } from "./failures.ts";
 
 const maxErrorBytes = 64 * 1024;
+/** Milliseconds for the body of a refusal, which tells only why. */
+const maxErrorTime = 500;
 const maxListBytes = 8 * 1024 * 1024;
 
 /** What one request hears of its response: `head`, then `data` any number of times, then one ending. */
@@ -76,7 +78,8 @@ export class Upstream {
   async getJson(path: string, timeout: number): Promise<unknown> {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    await new Promise<void>((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    const received = new Promise<void>((resolve, reject) => {
       const call = this.#dispatch(
         {
           method: "GET",
@@ -94,14 +97,16 @@ export class Upstream {
           error: reject,
         },
       );
-      const timer = setTimeout(() => {
-        fail(this.failures.silent(timeout / 1000));
-      }, timeout).unref();
       const fail = (error: ProxyError) => {
-        clearTimeout(timer);
         call.abort();
         reject(error);
       };
+      timer = setTimeout(() => {
+        fail(this.failures.silent(timeout / 1000));
+      }, timeout);
+    });
+    await received.finally(() => {
+      clearTimeout(timer);
     });
     try {
       return JSON.parse(Buffer.concat(chunks).toString("utf8"));
@@ -143,6 +148,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall {
   #refusal: { status: number; statusText: string; retryAfter: string | undefined } | undefined;
   #refusalBody: Buffer[] = [];
   #refusalBytes = 0;
+  #refusalTimer: NodeJS.Timeout | undefined;
   #headSeen = false;
 
   constructor(
@@ -165,6 +171,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall {
 
   abort(): void {
     this.#aborted = true;
+    clearTimeout(this.#refusalTimer);
     this.#replacement?.abort();
     this.#controller?.abort(new Error("aborted"));
   }
@@ -193,6 +200,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall {
     }
     const retryAfter = headerText(headers["retry-after"]) || undefined;
     this.#refusal = { status, statusText, retryAfter };
+    this.#refusalTimer = setTimeout(() => this.#refuse(), maxErrorTime);
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -228,9 +236,9 @@ class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall {
 
   #mapped(error: Error): ProxyError {
     if (this.#headSeen) return this.#failures.cut(error);
-    const { code } = error as { code?: string };
+    const { code, name } = error as { code?: string; name: string };
     return code === "UND_ERR_SOCKET" ||
-      code?.startsWith("HPE_") === true ||
+      name === "HTTPParserError" ||
       code === "UND_ERR_HEADERS_OVERFLOW"
       ? this.#failures.cut(error)
       : this.#failures.unreachable(error);

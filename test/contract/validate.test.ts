@@ -75,7 +75,9 @@ test("npm run validate names what does not fit", async () => {
 });
 
 test("npm run validate says when there is no server", async () => {
-  const { code, output } = await validate("http://127.0.0.1:1");
+  const upstream = await startScriptedUpstream();
+  await upstream.close();
+  const { code, output } = await validate(new URL(upstream.baseUrl).origin);
   expect(output).toMatch(/^validate: .*ECONNREFUSED/u);
   expect(code).toBe(2);
 });

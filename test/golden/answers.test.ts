@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { checkContract } from "../support/contract.ts";
 import { answerDifferences, later } from "./answer-differences.ts";
 import { changes, comparable, concerns, expectedOf, type Compared } from "./comparison.ts";
-import { exchange } from "./raw-exchange.ts";
+import { exchange, type RawAnswer } from "./raw-exchange.ts";
 import { backendOf, isBackendsWord } from "./recorded-backend.ts";
 import { startRecordedServer, type RecordedServer } from "./recorded-server.ts";
 import { haveRecordings, recordedAnswers, type RecordedAnswer } from "./recordings.ts";
@@ -32,6 +33,7 @@ describe.skipIf(!haveRecordings)("answers recorded from real Ollama", () => {
       server.upstream.play(backendOf(recorded));
       const asked = server.upstream.requests.length;
       const answer = await exchange(server.port, recorded, name.includes("http10") ? "1.0" : "1.1");
+      checkObjects(recorded, answer);
       const theirs = compared(recorded);
       const ours = comparable(recorded.path, answer);
       const differences = answerDifferences.filter((difference) => concerns(difference, recorded));
@@ -71,6 +73,13 @@ describe.skipIf(!haveRecordings)("answers recorded from real Ollama", () => {
     },
   );
 });
+
+/** Whatever the recording says, each object that we send on Ollama's routes has to fit. */
+function checkObjects({ method, path }: RecordedAnswer, answer: RawAnswer): void {
+  if (!path.startsWith("/api/") || !/^(?:data: )?\{/u.test(answer.body)) return;
+  const contentType = answer.headers["content-type"] ?? "";
+  checkContract({ method, path, status: answer.status, contentType, text: answer.body });
+}
 
 /** Refusals of the question itself, and loading: the backend must not hear of either. */
 function isOurOwnWord(recorded: RecordedAnswer, status: number): boolean {

@@ -33,7 +33,6 @@ export function backendOf(recorded: RecordedAnswer): Backend {
 
 /** Whether the recorded answer came from the model's side, not from Ollama's own checks. */
 export function isBackendsWord(recorded: RecordedAnswer): boolean {
-  if (recorded.path.startsWith("/v1/")) return recorded.status !== 404;
   if (recorded.status !== 200) return refusalOf(recorded) !== undefined;
   if (recorded.path !== "/api/chat" && recorded.path !== "/api/generate") return false;
   return linesOf(recorded.reply).some((line) => "eval_count" in line || line["done"] === false);
@@ -58,18 +57,8 @@ export function withoutGap(text: string): string {
 }
 
 function verbatim({ status, reply, reply_headers: headers }: RecordedAnswer): Script {
-  const body = withoutGap(reply);
-  const type = `content-type: ${headers["content-type"] ?? "application/json"}`;
-  const length = `content-length: ${Buffer.byteLength(body)}`;
-  const framing = headers["transfer-encoding"] ? [] : [length];
-  if (framing.length === 0) return { status, headers: headersOf(type), steps: [body] };
-  const head = [`HTTP/1.1 ${status} Recorded`, type, ...framing, "connection: close"].join("\r\n");
-  return { raw: true, steps: [`${head}\r\n\r\n${body}`] };
-}
-
-function headersOf(line: string): Record<string, string> {
-  const [name = "", value = ""] = line.split(": ");
-  return { [name]: value };
+  const type = headers["content-type"] ?? "application/json";
+  return { status, headers: { "content-type": type }, steps: [withoutGap(reply)] };
 }
 
 /** The model runner's own refusal, which Ollama hands on as text. */
@@ -82,26 +71,18 @@ function refusalOf({ status, reply }: RecordedAnswer): Script | undefined {
 function said(kept: readonly JsonObject[]): Backend {
   const ended = kept.some((line) => "done_reason" in line);
   const lines = ended ? kept : [...kept, { done_reason: "stop" }];
-  return (request) => {
-    const asked: JsonObject = JSON.parse(request.body);
-    const complete = request.path === "/v1/completions" ? textChoice : chatChoice;
-    if (asked["stream"] !== true) return json(200, whole(lines, complete));
-    const chunks = lines.map((line) => chunk({}, null, { choices: [complete(line, "delta")] }));
-    return {
-      steps: [
-        sse(...chunks, chunk({}, null, { choices: [], usage: usageOf(lines) })),
-        sse("[DONE]"),
-      ],
-    };
+  const usage = chunk({}, null, { choices: [], usage: usageOf(lines) });
+  return ({ path }) => {
+    const choice = path === "/v1/completions" ? textChoice : chatChoice;
+    const chunks = lines.map((line) => chunk({}, null, { choices: [choice(line)] }));
+    return { steps: [sse(...chunks, usage, "[DONE]")] };
   };
 }
 
-type Choice = (line: JsonObject, member: "delta" | "message") => JsonObject;
-
-function chatChoice(line: JsonObject, member: "delta" | "message"): JsonObject {
+function chatChoice(line: JsonObject): JsonObject {
   return {
     index: 0,
-    [member]: { content: textOf(line) },
+    delta: { content: textOf(line) },
     finish_reason: line["done_reason"] ?? null,
     ...("logprobs" in line && { logprobs: { content: line["logprobs"] ?? null } }),
   };
@@ -109,16 +90,6 @@ function chatChoice(line: JsonObject, member: "delta" | "message"): JsonObject {
 
 function textChoice(line: JsonObject): JsonObject {
   return { index: 0, text: textOf(line), finish_reason: line["done_reason"] ?? null };
-}
-
-function whole(lines: readonly JsonObject[], choice: Choice): JsonObject {
-  const tokens = lines.flatMap((line) => line["logprobs"] ?? []);
-  const joined: JsonObject = {
-    response: lines.map(textOf).join(""),
-    done_reason: lines.at(-1)?.["done_reason"] ?? null,
-    ...(tokens.length > 0 && { logprobs: tokens }),
-  };
-  return { object: "chat.completion", choices: [choice(joined, "message")], usage: usageOf(lines) };
 }
 
 function textOf(line: JsonObject): string {

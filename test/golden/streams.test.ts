@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { checkContract } from "../support/contract.ts";
 import { checkStream, isObject, parseNdjson, type JsonObject } from "../support/ndjson.ts";
 import { startScriptedUpstream, type ScriptedUpstream } from "../support/scripted-upstream.ts";
 import { startProxy } from "../support/start-proxy.ts";
@@ -42,8 +43,11 @@ describe.skipIf(!haveRecordings)("streams recorded from real Ollama", () => {
 
   test.each(ANSWERED)("$case", async (recorded) => {
     const answer = await ask(recorded);
-    if (answer.headers["content-type"] === "application/x-ndjson") {
-      checkStream(parseNdjson(answer.body), "chat");
+    const { status, headers, body: text } = answer;
+    const contentType = headers["content-type"] ?? "";
+    checkContract({ method: "POST", path: recorded.path, status, contentType, text });
+    if (contentType === "application/x-ndjson") {
+      checkStream(parseNdjson(text), "chat");
     }
     const theirs = documented(recorded);
     const differences = streamDifferences.filter((entry) => concerns(entry, recorded));
@@ -101,7 +105,7 @@ function compare(ours: Compared, expected: Expected, theirs: Compared): void {
 function documented(recorded: RecordedStream): Compared {
   const { status = 0, content_type: type = "", reply = "" } = recorded;
   const lines = linesOf(reply);
-  const body = text(type === "application/x-ndjson" ? lines.flatMap(wholeLast) : lines);
+  const body = asText(type === "application/x-ndjson" ? lines.flatMap(wholeLast) : lines);
   return masked({ status, headers: { "content-type": type }, body }, recorded);
 }
 
@@ -135,10 +139,10 @@ function masked(answer: Compared, { script }: RecordedStream): Compared {
       members.map(([name, value]) => [name, own.test(name) ? "<nanoseconds>" : value]),
     );
   });
-  return lines.length === 0 ? answer : { ...answer, body: text(lines) };
+  return lines.length === 0 ? answer : { ...answer, body: asText(lines) };
 }
 
-function text(lines: readonly JsonObject[]): string {
+function asText(lines: readonly JsonObject[]): string {
   return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
 }
 

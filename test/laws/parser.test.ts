@@ -1,5 +1,5 @@
 import { createParser } from "eventsource-parser";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   ServerSentEventReader,
@@ -34,10 +34,17 @@ function readByOracle(bytes: Buffer): ServerSentEvent[] {
   return events;
 }
 
-const text = fc.string({ unit: "binary", maxLength: 12 }).map((value) => value.replace(/[\r\n]/gu, "~"));
+const text = fc
+  .string({ unit: "binary", maxLength: 12 })
+  .map((value) => value.replace(/[\r\n]/gu, "~"));
 const field = fc.constantFrom("data", "data", "data", "event", "id", "retry", "else");
 const line = fc.oneof(
-  { weight: 6, arbitrary: fc.tuple(field, fc.constantFrom(":", ": ", ":  "), text).map((parts) => parts.join("")) },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(field, fc.constantFrom(":", ": ", ":  "), text)
+      .map((parts) => parts.join("")),
+  },
   { weight: 3, arbitrary: fc.constant("") },
   { weight: 1, arbitrary: text.map((comment) => `:${comment}`) },
   { weight: 1, arbitrary: fc.constantFrom("data", "event", "id", " data: x") },

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 /** The same bytes in two pieces, cut at every place. */
 export function* twoPieces(bytes: Buffer): Generator<readonly [Buffer, Buffer]> {

@@ -18,7 +18,8 @@ import (
 
 const (
 	model    = "smol"
-	question = "What is 3 plus 4?"
+	question = "Tell a short story."
+	sum      = "What is 3 plus 4?"
 )
 
 var options = map[string]any{"temperature": 0, "num_predict": 60}
@@ -77,10 +78,10 @@ func askBackend(t *testing.T, fields map[string]any) backendMessage {
 	return reply.Choices[0].Message
 }
 
-func askBackendPlainly(t *testing.T, think bool) backendMessage {
+func askBackendPlainly(t *testing.T, prompt string, think bool) backendMessage {
 	t.Helper()
 	return askBackend(t, map[string]any{
-		"messages":             []any{map[string]any{"role": "user", "content": question}},
+		"messages":             []any{map[string]any{"role": "user", "content": prompt}},
 		"chat_template_kwargs": map[string]any{"enable_thinking": think},
 	})
 }
@@ -220,7 +221,7 @@ func TestListRunning(t *testing.T) {
 }
 
 func TestChatStreams(t *testing.T) {
-	direct := askBackendPlainly(t, false)
+	direct := askBackendPlainly(t, question, false)
 	responses := chat(t, &api.ChatRequest{
 		Model: model, Messages: userMessage(question), Think: &api.ThinkValue{Value: false}, Options: options,
 	})
@@ -235,7 +236,7 @@ func TestChatStreams(t *testing.T) {
 }
 
 func TestChatInOnePiece(t *testing.T) {
-	direct := askBackendPlainly(t, false)
+	direct := askBackendPlainly(t, question, false)
 	responses := chat(t, &api.ChatRequest{
 		Model: model, Messages: userMessage(question), Think: &api.ThinkValue{Value: false}, Options: options,
 		Stream: new(bool),
@@ -245,9 +246,9 @@ func TestChatInOnePiece(t *testing.T) {
 }
 
 func TestChatThinks(t *testing.T) {
-	direct := askBackendPlainly(t, true)
+	direct := askBackendPlainly(t, sum, true)
 	responses := chat(t, &api.ChatRequest{
-		Model: model, Messages: userMessage(question), Think: &api.ThinkValue{Value: true}, Options: options,
+		Model: model, Messages: userMessage(sum), Think: &api.ThinkValue{Value: true}, Options: options,
 	})
 	var thinking, text strings.Builder
 	for _, response := range responses {
@@ -262,7 +263,7 @@ func TestChatThinks(t *testing.T) {
 }
 
 func TestGenerateStreams(t *testing.T) {
-	direct := askBackendPlainly(t, false)
+	direct := askBackendPlainly(t, question, false)
 	request := &api.GenerateRequest{
 		Model: model, Prompt: question, Think: &api.ThinkValue{Value: false}, Options: options,
 	}

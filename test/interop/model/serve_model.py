@@ -45,6 +45,9 @@ def describe_server(arguments: argparse.Namespace) -> xllamacpp.CommonParams:
     params.cpuparams.n_threads = 1
     params.sampling.temp = arguments.temperature
     params.n_predict = arguments.max_tokens
+    # An answer must not depend on what was asked before: with a part of the prompt still in the
+    # cache the rest is computed in other batches, and two tokens of like weight may change places.
+    params.cache_prompt = False
     params.offline = True
     params.warmup = False
     params.verbosity = 1

@@ -3,8 +3,10 @@ import ollama
 from backend import MODEL
 from streams import CanCheckStreams
 
-QUESTION = "What is 3 plus 4?"
+QUESTION = "Tell a short story."
+SUM = "What is 3 plus 4?"
 MESSAGES = [{"role": "user", "content": QUESTION}]
+SUM_MESSAGES = [{"role": "user", "content": SUM}]
 OPTIONS = {"temperature": 0, "num_predict": 60}
 
 
@@ -25,16 +27,16 @@ class ChatTest(CanCheckStreams):
         self.assertGreater(len(parts), 5)
 
     def test_thinks_and_answers_in_one_piece(self):
-        direct = backend.ask(QUESTION, think=True, max_tokens=60)
+        direct = backend.ask(SUM, think=True, max_tokens=60)
         self.assertNotEqual(direct.thinking, "")
-        response = ollama.chat(MODEL, MESSAGES, think=True, options=OPTIONS)
+        response = ollama.chat(MODEL, SUM_MESSAGES, think=True, options=OPTIONS)
         self.assertEqual(response.message.thinking, direct.thinking)
         self.assertEqual(response.message.content, direct.content)
         self.assert_end(response, direct)
 
     def test_streams_the_thinking_before_the_answer(self):
-        direct = backend.ask(QUESTION, think=True, max_tokens=60)
-        parts = list(ollama.chat(MODEL, MESSAGES, think=True, options=OPTIONS, stream=True))
+        direct = backend.ask(SUM, think=True, max_tokens=60)
+        parts = list(ollama.chat(MODEL, SUM_MESSAGES, think=True, options=OPTIONS, stream=True))
         self.assert_stream(parts, direct)
         kinds = ["thinking" if part.message.thinking else "content" for part in parts]
         self.assertEqual(kinds, sorted(kinds, reverse=True))

@@ -5,7 +5,8 @@ import ollama
 from backend import MODEL
 from streams import CanCheckStreams
 
-PROMPT = "What is 3 plus 4?"
+PROMPT = "Tell a short story."
+SUM = "What is 3 plus 4?"
 OPTIONS = {"temperature": 0, "num_predict": 60}
 
 
@@ -26,9 +27,9 @@ class GenerateTest(CanCheckStreams):
         self.assertTrue(parts[-1].context)
 
     def test_streams_the_thinking(self):
-        direct = backend.ask(PROMPT, think=True, max_tokens=60)
+        direct = backend.ask(SUM, think=True, max_tokens=60)
         self.assertNotEqual(direct.thinking, "")
-        parts = list(ollama.generate(MODEL, PROMPT, think=True, options=OPTIONS, stream=True))
+        parts = list(ollama.generate(MODEL, SUM, think=True, options=OPTIONS, stream=True))
         self.assert_stream(parts, direct)
         self.assertEqual("".join(part.thinking or "" for part in parts), direct.thinking)
         self.assertEqual("".join(part.response or "" for part in parts), direct.content)

@@ -1,0 +1,77 @@
+import { describe, expect, test } from "vitest";
+import { ServerSentEventReader, maxEventBytes } from "../../src/openai/server-sent-events.ts";
+import { toJsonText } from "../../src/server/json-text.ts";
+import { piecesOf } from "./pieces.ts";
+import { translate } from "./translate.ts";
+
+const segment = 1460;
+const mebibyte = 1024 * 1024;
+
+/** One event of so many bytes in all, its line end not counted. */
+function eventOf(size: number): Buffer {
+  const before = 'data: {"choices":[{"delta":{"content":"';
+  const after = '"},"finish_reason":"stop"}]}';
+  return Buffer.from(`${before}${"x".repeat(size - before.length - after.length)}${after}\n\n`);
+}
+
+/** Milliseconds, the least of several tries: whatever else the machine does only adds to it. */
+function leastTime(pieces: readonly Buffer[], tries = 7): number {
+  const times = Array.from({ length: tries }, () => {
+    const start = performance.now();
+    const reader = new ServerSentEventReader();
+    for (const piece of pieces) reader.push(piece);
+    return performance.now() - start;
+  });
+  return Math.min(...times);
+}
+
+describe("one long event in pieces of a TCP segment", () => {
+  test("costs no more a byte than a shorter one", () => {
+    const [one = 0, two = 0, four = 0, almostEight = 0] = [1, 2, 4, 7.6].map((size) =>
+      leastTime(piecesOf(eventOf(size * mebibyte), segment)),
+    );
+    expect(almostEight / four, `${one} ${two} ${four} ${almostEight} ms`).toBeLessThan(3);
+  });
+
+  test("in lines without a blank line costs no more a byte either", () => {
+    const lines = (size: number) => Buffer.from("data: x\n".repeat(size / 8));
+    const four = leastTime(piecesOf(lines(4 * mebibyte), segment), 3);
+    const two = leastTime(piecesOf(lines(2 * mebibyte), segment), 3);
+    expect(four / two, `${two} ${four} ms`).toBeLessThan(4);
+  });
+
+  test("of 8,000,000 bytes is read, and told in lines of at most 64 Ki characters", () => {
+    const { lines, error } = translate(piecesOf(eventOf(maxEventBytes), segment));
+    expect(error).toBeUndefined();
+    const texts = lines.map((line) => line.message.content);
+    expect(Math.max(...texts.map((text) => text.length))).toBe(64 * 1024);
+    expect(Math.max(...lines.map((line) => Buffer.byteLength(toJsonText(line))))).toBeLessThan(
+      maxEventBytes,
+    );
+    expect(texts.join("").length).toBeGreaterThan(7_999_900);
+    expect(texts.join("")).toMatch(/^x+$/u);
+  });
+
+  test.each([
+    ["one line", eventOf(maxEventBytes + 1)],
+    ["a line without an end", eventOf(maxEventBytes + 1).subarray(0, -2)],
+    ["many lines without a blank one", Buffer.from("data: 1234\n".repeat(800_001))],
+  ])("of 8,000,001 bytes, as %s, is refused", (_, bytes) => {
+    const { error } = translate(piecesOf(bytes, segment));
+    expect(error).toMatchObject({
+      code: "upstream_malformed",
+      message: "response stream event exceeded 8 MB limit",
+    });
+  });
+
+  test("the limit is the event's, not the stream's", () => {
+    const events = Array.from({ length: 3 }, () =>
+      Buffer.from(`data: {"choices":[{"delta":{"content":"${"x".repeat(4_000_000)}"}}]}\n\n`),
+    );
+    const { lines } = translate(
+      [...events, Buffer.from("data: [DONE]\n\n")].flatMap((event) => piecesOf(event, 65_536)),
+    );
+    expect(lines.at(-1)).toMatchObject({ done_reason: "stop" });
+    expect(lines.reduce((sum, { message }) => sum + message.content.length, 0)).toBe(12_000_000);
+  });
+});
