@@ -10,9 +10,9 @@ import type { ErrorShape } from "./server/responses.ts";
 /** Every route, one line each. Start reading here. */
 export function routes(services: Services): Route[] {
   const table = [
-    ollama("GET HEAD", "/", root),
-    ollama("GET HEAD", "/api/version", version),
-    ollama("GET HEAD", "/api/tags", list),
+    ollama("HEAD GET", "/", root),
+    ollama("HEAD GET", "/api/version", version),
+    ollama("HEAD GET", "/api/tags", list),
     ollama("GET", "/api/ps", processes),
     ollama("POST", "/api/show", show),
     ollama("POST", "/api/chat", chat),
@@ -26,8 +26,8 @@ export function routes(services: Services): Route[] {
     passed("/responses", "responses"),
     passed("/messages", "anthropic"),
 
-    { ...ollama("GET HEAD", "/healthz", healthz), open: true },
-    { ...ollama("GET HEAD", "/readyz", readyz), open: true },
+    { ...ollama("HEAD GET", "/healthz", healthz), open: true },
+    { ...ollama("HEAD GET", "/readyz", readyz), open: true },
   ];
   return table.map((line) => ({ ...line, handler: line.handler(services) }));
 }

@@ -47,7 +47,9 @@ export class OpenAITranslator implements Translator<string> {
       throw new ProxyError("upstream_malformed", "invalid response from upstream");
     if (event.name === "error" || isErrorObject(parsed)) throw toBackendError(parsed);
     const choices = asArray(asObject(parsed)?.["choices"]);
-    if (lastEvents.has(event.name) || choices.some(isFinished)) this.#progress = "finished";
+    const type = asObject(parsed)?.["type"];
+    if (lastEvents.has(event.name) || lastEvents.has(String(type)) || choices.some(isFinished))
+      this.#progress = "finished";
     if (
       this.#prelude !== undefined &&
       isObject(parsed) &&

@@ -19,6 +19,9 @@ export interface PipelineOptions<Out> {
   readonly open: (listener: ResponseListener) => UpstreamCall;
 }
 
+/** Reasons that say no more to a client that saw nothing than that the response was none. */
+const vagueReasons = new Set(["invalid response from upstream", "stream ended before completion"]);
+
 /**
  * One answer: backend bytes → events → translator → sink. Everything that one read brings runs through
  * in one tick; nothing is awaited and no timer is set per chunk. `result` is settled once: with how
@@ -165,10 +168,7 @@ export class Pipeline<Out> implements ResponseListener {
   #beforeAnything(error: ProxyError): ProxyError {
     const { failures } = this.#options;
     if (error.code === "upstream_failed") return failures.refusal(error.status, error.message);
-    const vague = error.code === "upstream_malformed" || error.code === "upstream_truncated";
-    return vague && error.reason === error.message && !error.message.includes("8 MB")
-      ? failures.malformed(error)
-      : error;
+    return vagueReasons.has(error.message) ? failures.malformed(error) : error;
   }
 
   #settle(outcome: Outcome): void {

@@ -8,6 +8,7 @@ const forever = new Date("2319-01-01T00:00:00Z").getTime();
 
 interface LoadedModel {
   readonly model: CatalogModel;
+  readonly keepAlive: KeepAlive;
   readonly expiresAt: number;
   readonly contextLength: number;
 }
@@ -26,15 +27,20 @@ export class LoadedModels {
     this.#defaultKeepAlive = defaultKeepAlive;
   }
 
-  /** @param contextLength the request's `num_ctx`, if it has one */
+  /**
+   * @param keepAlive the request's; without one the last that was said of this model holds
+   * @param contextLength the request's `num_ctx`, if it has one
+   */
   use(model: CatalogModel, keepAlive: KeepAlive | undefined, contextLength?: number): void {
-    const lifetime = keepAlive ?? this.#defaultKeepAlive;
+    const earlier = this.#loaded.get(model.name);
+    const lifetime = keepAlive ?? earlier?.keepAlive ?? this.#defaultKeepAlive;
     if (lifetime <= 0) {
       this.#loaded.delete(model.name);
       return;
     }
     this.#loaded.set(model.name, {
       model,
+      keepAlive: lifetime,
       expiresAt: Math.min(forever, Date.now() + lifetime),
       contextLength: contextLength ?? this.#cards.facts(model).contextLength,
     });

@@ -252,7 +252,9 @@ function check<T>(schema: z.ZodType<T>, value: unknown, path = ""): T {
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const where = [path, ...(issue?.path ?? [])].reduce<string>(joinPath, "");
-  throw invalidRequest(`${where}: ${(issue?.message ?? "invalid").replace("Invalid input: ", "")}`);
+  throw invalidRequest(
+    `${where}: ${(issue?.message ?? "invalid").replace("Invalid input: ", "").replace("record", "object")}`,
+  );
 }
 
 function joinPath(path: string, key: PropertyKey): string {

@@ -44,6 +44,8 @@ const allMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] 
 const allowedHeaders =
   "Authorization,Content-Type,User-Agent,Accept,X-Requested-With,Openai-Beta,X-Stainless-Arch,X-Stainless-Async,X-Stainless-Custom-Poll-Interval,X-Stainless-Helper-Method,X-Stainless-Lang,X-Stainless-Os,X-Stainless-Package-Version,X-Stainless-Poll-Helper,X-Stainless-Retry-Count,X-Stainless-Runtime,X-Stainless-Runtime-Version,X-Stainless-Timeout";
 
+const preflightVary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
+
 /** HTTP as real Ollama speaks it, on Fastify; knows nothing of models. */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const server = fastify({
@@ -64,9 +66,11 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     // Clients send JSON under any content type, a malformed one or none.
     request.headers["content-type"] = "application/json";
     if (!options.guard.allowsHost(request.headers.host)) return reply.code(403).send();
+    if (request.method === "OPTIONS") tellMethods(request, reply);
     const { origin } = request.headers;
     const foreign = origin !== undefined && !isSameOrigin(origin, request.headers.host);
     if (foreign && !options.guard.allowsOrigin(origin)) return reply.code(403).send();
+    if (foreign && request.method === "OPTIONS") reply.header("vary", preflightVary);
     return undefined;
   });
   await server.register(cors, () => (request: FastifyRequest, done: CorsCallback) => {
@@ -108,6 +112,12 @@ function corsOptions(request: FastifyRequest): CorsOptions {
   };
 }
 
+/** Real Ollama names a path's methods in the answer to any OPTIONS request. */
+function tellMethods(request: FastifyRequest, reply: FastifyReply): void {
+  const { allow } = request.routeOptions.config as { allow?: string };
+  if (allow !== undefined) reply.header("allow", allow);
+}
+
 /** Handlers parse the bytes themselves, with bounds of their own. */
 function takeAnyBody(server: FastifyInstance): void {
   server.removeAllContentTypeParsers();
@@ -131,11 +141,12 @@ function addRoutes(server: FastifyInstance, options: HttpServerOptions): void {
     });
   }
   for (const [path, allowed] of methodsByPath(options.routes)) {
+    const allow = allowed.join(", ");
     server.route({
+      config: { allow },
       method: allMethods.filter((method) => !allowed.includes(method)),
       url: `${options.pathPrefix}${path}`,
-      handler: (_, reply) =>
-        sendPlain(reply.header("allow", allowed.join(", ")), 405, "405 method not allowed"),
+      handler: (_, reply) => sendPlain(reply.header("allow", allow), 405, "405 method not allowed"),
     });
   }
 }
@@ -143,7 +154,7 @@ function addRoutes(server: FastifyInstance, options: HttpServerOptions): void {
 function methodsByPath(routes: readonly Route[]): Map<string, string[]> {
   const methods = new Map<string, string[]>();
   for (const route of routes) {
-    methods.set(route.path, [...(methods.get(route.path) ?? []), ...route.methods].toSorted());
+    methods.set(route.path, [...(methods.get(route.path) ?? []), ...route.methods]);
   }
   return methods;
 }

@@ -13,6 +13,7 @@ export function toChatCompletion(
   const end = events.find((event) => event.type === "end");
   const calls = events.filter((event) => event.type === "tool-call");
   const thinking = textOf(events, "thinking-delta");
+  const logprobs = events.flatMap((event) => ("logprobs" in event ? event.logprobs : []));
   const { promptTokens = 0, completionTokens = 0 } = end?.usage ?? {};
   return {
     id: first["id"] ?? "",
@@ -28,6 +29,7 @@ export function toChatCompletion(
           ...(thinking === "" ? {} : { reasoning_content: thinking }),
           ...(calls.length === 0 ? {} : { tool_calls: calls.map(toToolCall) }),
         },
+        ...(logprobs.length === 0 ? {} : { logprobs: { content: logprobs } }),
         finish_reason: end?.finishReason ?? "stop",
       },
     ],

@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher } from "undici";
+import { Agent, buildConnector, type Dispatcher } from "undici";
 import type { Timeouts, UpstreamConfig } from "../config/schema.ts";
 import type { Dialect } from "../dialects/dialect.ts";
 import { dialectFor, dialects } from "../dialects/dialects.ts";
@@ -56,7 +56,7 @@ export class Upstream {
     };
     // Limits of time are ours, per stream: undici's own are coarse and would end slow prompts.
     this.#agent = new Agent({
-      connect: { timeout: timeouts.connect },
+      connect: connector(timeouts.connect),
       headersTimeout: 0,
       bodyTimeout: 0,
       pipelining: 1,
@@ -237,11 +237,10 @@ class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall {
   #mapped(error: Error): ProxyError {
     if (this.#headSeen) return this.#failures.cut(error);
     const { code, name } = error as { code?: string; name: string };
-    return code === "UND_ERR_SOCKET" ||
+    const connected =
       name === "HTTPParserError" ||
-      code === "UND_ERR_HEADERS_OVERFLOW"
-      ? this.#failures.cut(error)
-      : this.#failures.unreachable(error);
+      (code?.startsWith("UND_ERR_") === true && code !== "UND_ERR_CONNECT_TIMEOUT");
+    return connected ? this.#failures.cut(error) : this.#failures.unreachable(error);
   }
 
   #refuse(): void {
@@ -261,7 +260,23 @@ function headerText(value: string | string[] | undefined): string {
   return (Array.isArray(value) ? value[0] : value) ?? "";
 }
 
+/** Connects, and has errors tell what had been read, which the system's own do not. */
+function connector(timeout: number): buildConnector.connector {
+  const connect = buildConnector({ timeout });
+  return (options, callback) => {
+    connect(options, (...result: Parameters<buildConnector.Callback>) => {
+      const socket = result[1];
+      socket?.prependListener("error", (error) => {
+        Object.assign(error, { socket: { bytesRead: socket.bytesRead } });
+      });
+      callback(...result);
+    });
+  };
+}
+
+const brokenConnection = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
+
 function wasReused(error: Error): boolean {
   const { code, socket } = error as { code?: string; socket?: { bytesRead?: number } };
-  return code === "UND_ERR_SOCKET" && (socket?.bytesRead ?? 0) > 0;
+  return brokenConnection.has(code ?? "") && (socket?.bytesRead ?? 0) > 0;
 }

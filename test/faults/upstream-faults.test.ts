@@ -349,7 +349,7 @@ const beforeCommit: Record<string, Fault> = {
   "F-35 200 with an HTML page as events": { script: ["<html>", "</html>"], expected: invalid },
   "F-36 200 with an empty body": { script: [], expected: invalid, everywhere: true },
   "F-36 204": {
-    script: raw("HTTP/1.1 204 No Content\r\n\r\n", { hang: true }),
+    script: raw("HTTP/1.1 204 No Content\r\n\r\n"),
     expected: invalid,
     everywhere: true,
   },
@@ -773,6 +773,52 @@ describe.each([
   });
 });
 
+describe("/v1 in one piece", () => {
+  const document =
+    '{ "object": "chat.completion",\n"choices": [{"message":{"content":"\\u0041"}}] }';
+
+  async function askWhole(script: Script) {
+    upstream.play(script);
+    const answer = await fetch(`${proxy.url}/v1/chat/completions`, {
+      method: "POST",
+      body: JSON.stringify({ model: "m", messages: [] }),
+    });
+    return { status: answer.status, body: await answer.text() };
+  }
+
+  test("passes the backend's own bytes on", async () => {
+    const script = {
+      headers: { "content-type": "application/json" },
+      steps: inPieces(document, 7),
+    };
+    expect(await askWhole(script)).toEqual({ status: 200, body: document });
+  });
+
+  test("F-40: joins a stream although none was asked", async () => {
+    const { status, body } = await askWhole({ steps: [FIVE + END] });
+    expect(JSON.parse(body)).toMatchObject({
+      object: "chat.completion",
+      choices: [{ message: { role: "assistant", content: "12345" }, finish_reason: "stop" }],
+    });
+    expect(status).toBe(200);
+  });
+
+  test.each<[string, Script]>([
+    ["F-50 RST", { steps: [document.slice(0, 20), A_MOMENT, { reset: true }] }],
+    ["F-52 half of it", { steps: [document.slice(0, 20)] }],
+    ["F-52 a stream without a finish", { steps: [FIVE] }],
+    ["F-36 nothing", { steps: [] }],
+    ["text", { steps: ["hello"] }],
+    ["a list", { steps: ["[]"] }],
+  ])("%s is no answer", async (_, script) => {
+    const { status, body } = await askWhole(script);
+    expect(JSON.parse(body)).toMatchObject({
+      error: { message: 'upstream "a" returned an invalid response', type: "api_error" },
+    });
+    expect(status).toBe(502);
+  });
+});
+
 test("F-33: a redirect is not followed", () => {
   expect([...elsewhere.requests, ...elsewhere.lookups]).toEqual([]);
 });
@@ -813,14 +859,17 @@ test("F-72: no half of a tool call is told", async () => {
   expect(lines.filter(({ message: said }) => isObject(said) && "tool_calls" in said)).toEqual([]);
 });
 
-test("F-07: a kept connection that the backend has closed is replaced, once", async () => {
-  upstream.play({ steps: [WELL] });
-  fronts.chat.check(await ask(proxy.url, fronts.chat), whole("well"));
-  const scripts: Script[] = [raw({ end: true }), { steps: [WELL] }];
-  upstream.play(() => scripts.shift() ?? message(500, "asked too often"));
-  fronts.chat.check(await ask(proxy.url, fronts.chat), whole("well"));
-  expect(scripts).toEqual([]);
-});
+test.each<Step>([{ end: true }, { reset: true }])(
+  "F-07: a kept connection that the backend has closed is replaced, once: %o",
+  async (closing) => {
+    upstream.play({ steps: [WELL] });
+    fronts.chat.check(await ask(proxy.url, fronts.chat), whole("well"));
+    const scripts: Script[] = [raw(closing), { steps: [WELL] }];
+    upstream.play(() => scripts.shift() ?? message(500, "asked too often"));
+    fronts.chat.check(await ask(proxy.url, fronts.chat), whole("well"));
+    expect(scripts).toEqual([]);
+  },
+);
 
 describe("a backend that is no HTTP server at all", () => {
   /** A backend that does this with each connection, and the proxy in front of it. */

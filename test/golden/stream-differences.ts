@@ -41,13 +41,13 @@ function refused(
 
 const UNUSABLE = 'upstream "a" returned an invalid response';
 
-function unusable(name: string): Difference {
+function unusable(name: string, message = UNUSABLE): Difference {
   return {
     cases: both(name),
     reason: "the backend is at fault, and named: 502",
     status: 502,
     headers: { "content-type": JSON_TYPE },
-    body: error(UNUSABLE),
+    body: error(message),
   };
 }
 
@@ -88,8 +88,8 @@ export const streamDifferences: readonly Difference[] = [
   ...brokenOff("error-event-object", "boom", "the message of an error event, not Go's print of it"),
   ...brokenOff("error-prefix-line", "boom", "llama.cpp's `error:` field is read"),
   unusable("reset-before"),
-  unusable("tool-args-array"),
-  unusable("tool-args-string"),
+  unusable("tool-args-array", "invalid tool call arguments"),
+  unusable("tool-args-string", "invalid tool call arguments"),
   unusable("content-number"),
   {
     cases: ["chat-stream-reasoning-field"],
