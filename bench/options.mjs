@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { scenarioNamed, scenarios } from "./scenarios.mjs";
 
 export const usage = `npm run bench [-- OPTIONS]
-  --quick           less load and fewer rounds: about 20 s instead of 2 minutes
+  --quick           less load and fewer rounds: about 30 s instead of 2 minutes
   --only A,B        only some of: ${Object.keys(scenarios).join(", ")}
   --rounds N        this many rounds of each
   --json FILE       write the figures of every round to FILE

@@ -17,8 +17,8 @@ const wholeRunLimit = 300_000;
 try {
   await main();
 } catch (error) {
-  console.error(`npm run bench: ${error instanceof Error ? error.message : String(error)}`);
   if (proxyLog() !== "") console.error(`The proxy has printed:\n${proxyLog()}`);
+  console.error(`npm run bench: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
 }
 // Whatever is still connected has no more to say.

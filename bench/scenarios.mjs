@@ -54,7 +54,7 @@ export const scenarios = {
     measure: cpuTimeAndGaps,
     isFresh: false,
     full: { load: { model: "paced", connections: 300, requests: 1 }, rounds: 5 },
-    quick: { load: { model: "paced-brief", connections: 300, requests: 1 }, rounds: 2 },
+    quick: { load: { model: "paced", connections: 300, requests: 1 }, rounds: 2 },
     figures: [
       {
         name: "cpu",
@@ -109,7 +109,7 @@ export const scenarios = {
     measure: memoryPerStream,
     isFresh: true,
     full: { load: { model: "slow", connections: 1000, requests: 1 }, rounds: 3 },
-    quick: { load: { model: "slow-brief", connections: 1000, requests: 1 }, rounds: 1 },
+    quick: { load: { model: "slow", connections: 1000, requests: 1 }, rounds: 1 },
     figures: [
       {
         name: "memory",

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { listenAddress } from "./config/listen-address.ts";
 import type { Config } from "./config/schema.ts";
 import { ProxyError } from "./errors.ts";
@@ -28,6 +29,9 @@ export interface App {
   interrupt(): void;
 }
 
+/** Milliseconds for the last words of interrupted answers; a client may not even be reading. */
+const lastWords = 500;
+
 /** The composition root: everything is made here, once, and handed down. */
 export async function createApp(config: Config, log: Logger): Promise<App> {
   const address = listenAddress(config);
@@ -51,8 +55,11 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     maxBody: config.max_body,
     requestTimeout: config.timeouts.request_body,
   });
+  const hurry = new AbortController();
   const interrupt = () => {
+    hurry.abort();
     running.interruptAll(new ProxyError("shutting_down", "server is shutting down"));
+    setTimeout(() => server.cut(), lastWords).unref();
   };
   return {
     catalog,
@@ -60,7 +67,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     drain: async (immediately = false) => {
       lifecycle.draining = true;
       server.startDraining();
-      if (!immediately) await delay(config.shutdown.drain_delay);
+      if (!immediately) await wait(config.shutdown.drain_delay, hurry.signal);
       const deadline = setTimeout(interrupt, config.shutdown.drain_timeout);
       await server.close();
       clearTimeout(deadline);
@@ -78,8 +85,7 @@ function newId(): string {
   return `call_${letters.join("")}`;
 }
 
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
+/** Waits, but not beyond the signal. */
+async function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, { signal }).catch(() => {});
 }

@@ -18,10 +18,9 @@ export function installGoTools(cache) {
   const client = join(root, "test/interop/go");
   // A cache that can be deleted like any other folder, unlike Go's default.
   go(["mod", "download", "-modcacherw", module], client);
-  const [version, source] = go(
-    ["list", "-m", "-f", "{{.Version}} {{.Dir}}", module],
-    client,
-  ).split(" ");
+  const [version, source] = go(["list", "-m", "-f", "{{.Version}} {{.Dir}}", module], client).split(
+    " ",
+  );
 
   const ollama = join(bin, "ollama");
   if (!isVersion(ollama, version)) {

@@ -34,8 +34,7 @@ const localServers: readonly { readonly id: string; readonly port: number }[] = 
 export async function chooseBackend(environment: Environment): Promise<BackendChoice> {
   const named = environmentUpstream(environment);
   if (named !== undefined) {
-    const variable = environment["OPENAI_BASE_URL"] ? "OPENAI_BASE_URL" : undefined;
-    return { upstreams: [named], because: variable ?? "OPENAI_API_KEY" };
+    return { upstreams: [named.upstream], because: named.variable };
   }
   const found = await findLocalServer();
   if (found !== undefined) return { upstreams: [found], because: "found on this machine" };

@@ -53,7 +53,9 @@ function environmentHelp(): string {
     "",
     "Environment:",
     `  ${backendVariables[0].padEnd(24)}address of the backend's OpenAI-compatible API`,
+    `  ${backendVariables[1].padEnd(24)}the same, under its older name`,
     `  ${backendVariables[2].padEnd(24)}its key`,
+    `  ${"PROXY_CONFIG".padEnd(24)}configuration file (YAML)`,
     ...rows,
     "",
   ].join("\n");

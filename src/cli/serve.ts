@@ -38,7 +38,11 @@ export async function serve(options: ServeOptions, terminal: Terminal): Promise<
     configured.upstreams.length > 0
       ? { upstreams: configured.upstreams, because: file ?? "configured" }
       : await chooseBackend(environment);
-  const config = loadConfig({ ...sources, flags: { ...flags, upstreams: [...choice.upstreams] } });
+  const config = loadConfig({
+    ...sources,
+    flags: { ...flags, upstreams: [...choice.upstreams] },
+    ...(configured.upstreams.length > 0 ? {} : { backendSource: choice.because }),
+  });
   const text =
     config.log.format === "auto" ? terminal.stderr.isTTY === true : config.log.format === "text";
   const log = createLogger({ level: config.log.level, text, output: terminal.stderr });
@@ -46,8 +50,9 @@ export async function serve(options: ServeOptions, terminal: Terminal): Promise<
   const port = await listen(app, config.listen);
   const models = (await app.catalog.list()).map((model) => model.name);
   const { because } = choice;
+  const [problem] = app.catalog.problems;
   terminal.stdout.write(
-    startupBlock({ config, port, because, models, nodeVersion: terminal.nodeVersion }),
+    startupBlock({ config, port, because, models, problem, nodeVersion: terminal.nodeVersion }),
   );
   stopOnSignals(app, terminal, async () => {
     if ("demo" in choice) await choice.demo?.close();

@@ -8,6 +8,8 @@ export interface StartupFacts {
   readonly because: string;
   /** Names that clients see. */
   readonly models: readonly string[];
+  /** Why there may be none. */
+  readonly problem?: string | undefined;
   readonly nodeVersion: string;
 }
 
@@ -28,7 +30,7 @@ export function startupBlock(facts: StartupFacts): string {
     `  ollama-openai-proxy`,
     `  Listening   http://${shownHost}:${port}${config.path_prefix}${loopback ? "  (this machine only)" : ""}`,
     `  Backend     ${backends.join(", ")}: ${facts.because}`,
-    `  Models      ${modelsLine(models)}`,
+    `  Models      ${modelsLine(facts)}`,
     ...exposure(config, loopback),
     ...endOfLife(facts.nodeVersion),
     "",
@@ -42,8 +44,8 @@ export function startupBlock(facts: StartupFacts): string {
   ].join("\n");
 }
 
-function modelsLine(models: readonly string[]): string {
-  if (models.length === 0) return "none found; is the backend running, and the key right?";
+function modelsLine({ models, problem }: StartupFacts): string {
+  if (models.length === 0) return problem ?? "none; the backend lists no models";
   const shown = models.slice(0, shownModels).join(", ");
   return `${models.length}: ${shown}${models.length > shownModels ? ", …" : ""}`;
 }

@@ -17,6 +17,8 @@ const asList = (text: string) =>
     .split(",")
     .map((item) => item.trim())
     .filter((item) => item !== "");
+/** Whole seconds, or a duration. */
+const asKeepAlive = (text: string) => (/^-?\d+$/.test(text) ? Number(text) : text);
 const asBoolean = (text: string) => ["1", "true", "yes", "on"].includes(text.toLowerCase());
 
 /** Ollama's own names where Ollama has one; ours begin with `PROXY_`. */
@@ -31,7 +33,7 @@ export const variables: readonly Variable[] = [
   {
     name: "OLLAMA_KEEP_ALIVE",
     key: "keep_alive",
-    parse: asText,
+    parse: asKeepAlive,
     describe: "how long a model stays listed",
   },
   {
@@ -100,18 +102,28 @@ export function readEnvironment(environment: Environment): {
   return { values, sources };
 }
 
-/** The backend that `OPENAI_BASE_URL` and `OPENAI_API_KEY` describe, if either is set. */
-export function environmentUpstream(
-  environment: Environment,
-): NonNullable<ConfigFile["upstreams"]>[number] | undefined {
+/**
+ * The backend that `OPENAI_BASE_URL` and `OPENAI_API_KEY` describe, if either is set, and the variable
+ * that named it.
+ */
+export function environmentUpstream(environment: Environment): EnvironmentUpstream | undefined {
+  const variable = backendVariables.find((name) => (environment[name] ?? "") !== "");
+  if (variable === undefined) return undefined;
   const key = environment["OPENAI_API_KEY"] || undefined;
-  const url = environment["OPENAI_BASE_URL"] || environment["OPENAI_API_BASE_URL"] || undefined;
-  if (key === undefined && url === undefined) return undefined;
+  const url = variable === "OPENAI_API_KEY" ? "https://api.openai.com/v1" : environment[variable];
   return {
-    id: "openai",
-    base_url: url ?? "https://api.openai.com/v1",
-    ...(key === undefined ? {} : { api_key: key }),
+    variable,
+    upstream: {
+      id: "openai",
+      base_url: url ?? "",
+      ...(key === undefined ? {} : { api_key: key }),
+    },
   };
+}
+
+interface EnvironmentUpstream {
+  readonly variable: string;
+  readonly upstream: NonNullable<ConfigFile["upstreams"]>[number];
 }
 
 /** Ollama takes `host`, `:port`, `host:port` and a URL. */

@@ -21,7 +21,7 @@ export function listenAddress(
     throw new ConfigError(`listen: expected host:port, got ${JSON.stringify(config.listen)}`);
   }
   const host = parts[1] ?? (parts[2] || "0.0.0.0");
-  const loopback = host === "localhost" || host === "::1" || host.startsWith("127.");
+  const loopback = host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
   if (!loopback && config.api_key === undefined && !config.insecure) {
     throw new ConfigError(
       `listen: ${config.listen} can be reached by other machines, and whoever reaches it could use your backends.\n` +

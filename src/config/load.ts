@@ -21,19 +21,28 @@ export interface ConfigSources {
   readonly environment: Environment;
   /** What the command line says; wins over all. */
   readonly flags?: ConfigFile;
+  /** What to call the source of a backend that no file describes. */
+  readonly backendSource?: string;
 }
 
 /**
  * Flags over environment over file over defaults, checked as a whole.
  * @throws ConfigError that names file, line and field, or the variable.
  */
-export function loadConfig({ file, environment, flags = {} }: ConfigSources): Config {
+export function loadConfig({
+  file,
+  environment,
+  flags = {},
+  backendSource,
+}: ConfigSources): Config {
   const parsedFile = file === undefined ? undefined : readConfigFile(file, environment);
   const { values, sources } = readEnvironment(environment);
   const merged = merge(merge(parsedFile?.values ?? {}, values), flags);
   const result = configSchema.safeParse(merged);
   if (result.success) return result.data;
-  const lines = result.error.issues.map((issue) => describe(issue, parsedFile, sources));
+  const named = new Map(sources);
+  if (backendSource !== undefined) named.set("upstreams.0.base_url", backendSource);
+  const lines = result.error.issues.map((issue) => describe(issue, parsedFile, named));
   throw new ConfigError(lines.join("\n"));
 }
 

@@ -127,7 +127,15 @@ export const configSchema = z.strictObject({
     .default("")
     .describe("Path under which all routes are served, for a proxy in front that shares its host."),
   keep_alive: z
-    .union([z.number(), z.string()])
+    .union([
+      z.number(),
+      z
+        .string()
+        .regex(
+          /^-?(0|(\d+(\.\d+)?(ns|us|ms|s|m|h))+)$/,
+          'expected seconds or a duration such as "5m"',
+        ),
+    ])
     .default("5m")
     .describe("How long a used model stays listed by `ollama ps`, as a request's `keep_alive`."),
   context_length: z

@@ -67,12 +67,7 @@ export class Answers {
     const { request, reply, lowered, target } = answer;
     const { config, newId } = this.#options;
     const stopwatch = new Stopwatch();
-    const translator = new OllamaTranslator(
-      answer.encoder,
-      stopwatch,
-      lowered.promptEstimate,
-      newId,
-    );
+    const translator = new OllamaTranslator(answer.encoder, stopwatch, lowered, newId);
     const ignored = this.#ignored.note(target.model.name, lowered.ignored);
     if (ignored !== "") reply.header("x-proxy-ignored", ignored);
     const run = {
@@ -175,20 +170,23 @@ export class Answers {
   }
 
   async #outcome<Out>(run: Run<Out>, pipeline: Pipeline<Out>): Promise<Outcome> {
-    let outcome: Outcome | number = "failed";
     try {
-      outcome = await pipeline.result;
+      const outcome = await pipeline.result;
+      this.#logAnswer(run, outcome, pipeline.failure);
       return outcome;
     } catch (thrown) {
       const error = explained(toProxyError(thrown), run);
-      outcome = error.status;
+      this.#logAnswer(run, "refused", error);
       throw error;
-    } finally {
-      this.#logAnswer(run, outcome);
     }
   }
 
-  #logAnswer<Out>({ request, target, stopwatch }: Run<Out>, outcome: Outcome | number): void {
+  /** A backend's own words are not logged: some repeat the prompt. */
+  #logAnswer<Out>(
+    { request, target, stopwatch }: Run<Out>,
+    outcome: Outcome | "refused",
+    error: ProxyError | undefined,
+  ): void {
     const { start, end, firstToken } = stopwatch.read();
     const fields = {
       route: request.routeOptions.url,
@@ -198,8 +196,16 @@ export class Answers {
       ms: Math.round(end - start),
       ...(firstToken === undefined ? {} : { first_token_ms: Math.round(firstToken - start) }),
     };
-    this.#options.log.info(fields, "answered");
+    if (error === undefined) this.#options.log.info(fields, "answered");
+    else this.#options.log.warn({ ...fields, ...describeFailure(error) }, "did not answer");
   }
+}
+
+function describeFailure(error: ProxyError): object {
+  const { code, status } = error;
+  const deepest = (error.cause as { cause?: unknown } | undefined)?.cause ?? error.cause;
+  const { code: cause } = (deepest ?? {}) as { code?: string };
+  return { error: code, status, ...(cause === undefined ? {} : { cause }) };
 }
 
 interface Run<Out> extends Exchange {
@@ -209,16 +215,12 @@ interface Run<Out> extends Exchange {
   readonly stopwatch: Stopwatch;
 }
 
-/** A backend's 404 means its model or our address: only the first is the client's business. */
-function explained<Out>(error: ProxyError, { target, model }: Run<Out>): ProxyError {
+/** A backend's 404 means its model, a route it does not have, or our address of it. */
+function explained<Out>(error: ProxyError, { target, model, request }: Run<Out>): ProxyError {
   if (error.code !== "upstream_rejected" || error.status !== 404) return error;
   if (/model|deployment|endpoint/i.test(error.message)) return modelNotFound(model);
-  const { id } = target.model.upstream;
-  return new ProxyError(
-    "upstream_failed",
-    `upstream "${id}" has no such route; check its base_url`,
-    {
-      cause: error,
-    },
-  );
+  if (request.url.includes("/v1/")) return error;
+  // On Ollama's routes a 404 would tell the client that there is no such model.
+  const text = `upstream "${target.model.upstream.id}" has no such route; check its base_url`;
+  return new ProxyError("upstream_failed", text, { cause: error });
 }

@@ -2,6 +2,7 @@ import { ProxyError } from "../errors.ts";
 import type { ServerSentEvent } from "../openai/server-sent-events.ts";
 import { ChunkDecoder, type Progress } from "../translate/chunk-events.ts";
 import type { CompletionEvent } from "../translate/events.ts";
+import type { LoweredRequest } from "../translate/inference-request.ts";
 import { toMetrics } from "../translate/metrics.ts";
 import type { ResponseEncoder } from "../translate/response-encoder.ts";
 import type { Stopwatch } from "./stopwatch.ts";
@@ -23,10 +24,10 @@ export class OllamaTranslator<Response> implements Translator<Response> {
   constructor(
     encoder: ResponseEncoder<Response>,
     stopwatch: Stopwatch,
-    promptEstimate: number,
+    { promptEstimate, topLogprobs }: Pick<LoweredRequest, "promptEstimate" | "topLogprobs">,
     newId: () => string,
   ) {
-    this.#decoder = new ChunkDecoder(newId);
+    this.#decoder = new ChunkDecoder(newId, topLogprobs);
     this.#encoder = encoder;
     this.#stopwatch = stopwatch;
     this.#promptEstimate = promptEstimate;

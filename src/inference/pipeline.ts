@@ -29,6 +29,8 @@ const vagueReasons = new Set(["invalid response from upstream", "stream ended be
  */
 export class Pipeline<Out> implements ResponseListener {
   readonly result: Promise<Outcome>;
+  /** Why the answer broke, if it did. */
+  failure: ProxyError | undefined;
   readonly #options: PipelineOptions<Out>;
   readonly #reader = new BodyReader();
   readonly #call: UpstreamCall;
@@ -151,6 +153,7 @@ export class Pipeline<Out> implements ResponseListener {
     const { translator, sink, failures } = this.#options;
     const error = failures.clean(this.#produced ? cause : this.#beforeAnything(cause));
     this.#stopUpstream();
+    this.failure = error;
     if (!sink.committed) {
       this.#settled = true;
       this.#reject(this.#produced ? whileRunning(error) : error);

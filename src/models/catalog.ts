@@ -19,9 +19,9 @@ export interface CatalogModel {
 }
 
 interface UpstreamList {
-  entries: readonly ModelEntry[];
-  /** Whether the last try failed; the entries before it are still good to show. */
-  failed: boolean;
+  readonly entries: readonly ModelEntry[];
+  /** Why the last try failed, if it did; the entries before it are still good to show. */
+  readonly problem: string | undefined;
 }
 
 /** Which backend serves which model, from the backends' own lists, kept for half a minute. */
@@ -39,7 +39,15 @@ export class Catalog {
 
   /** Whether at least one backend has told its models. */
   get ready(): boolean {
-    return this.#upstreams.length === 0 || [...this.#lists.values()].some((list) => !list.failed);
+    return (
+      this.#upstreams.length === 0 ||
+      [...this.#lists.values()].some((list) => list.problem === undefined)
+    );
+  }
+
+  /** Why backends could not tell their models, as of the last try. */
+  get problems(): readonly string[] {
+    return [...this.#lists.values()].flatMap(({ problem }) => problem ?? []);
   }
 
   /** Every model, in the order of the backends; of two with one name the first backend's counts. */
@@ -76,7 +84,7 @@ export class Catalog {
   #unlisted(name: string): CatalogModel | undefined {
     const upstream = this.#upstreams.find((candidate) => {
       const list = this.#lists.get(candidate);
-      return list === undefined || (list.failed && list.entries.length === 0);
+      return list === undefined || (list.problem !== undefined && list.entries.length === 0);
     });
     if (upstream === undefined || name.trim() === "") return undefined;
     return { name: withTag(name), upstream, entry: { id: name.replace(/:latest$/, "") } };
@@ -96,7 +104,7 @@ export class Catalog {
   async #freshen(): Promise<void> {
     const lists = [...this.#lists.values()];
     const age = performance.now() - this.#refreshedAt;
-    if (age < (lists.some((list) => list.failed) ? timeToRetry : timeToLive)) return;
+    if (age < (lists.some((list) => list.problem !== undefined) ? timeToRetry : timeToLive)) return;
     const refresh = this.#refresh();
     // Lists that are merely old are shown while new ones are fetched.
     if (lists.every((list) => list.entries.length === 0)) await refresh;
@@ -117,16 +125,17 @@ export class Catalog {
   async #load(upstream: Upstream): Promise<void> {
     if (upstream.configuredModels !== undefined) {
       const entries = upstream.configuredModels.map((id) => ({ id }));
-      this.#lists.set(upstream, { entries, failed: false });
+      this.#lists.set(upstream, { entries, problem: undefined });
       return;
     }
     try {
       const entries = readModelList(await upstream.getJson("/models", listTimeout));
-      this.#lists.set(upstream, { entries, failed: false });
+      this.#lists.set(upstream, { entries, problem: undefined });
     } catch (error) {
       const before = this.#lists.get(upstream);
-      this.#lists.set(upstream, { entries: before?.entries ?? [], failed: true });
-      this.#log.warn({ upstream: upstream.id }, `no model list: ${(error as Error).message}`);
+      const problem = (error as Error).message;
+      this.#lists.set(upstream, { entries: before?.entries ?? [], problem });
+      this.#log.warn({ upstream: upstream.id }, `no model list: ${problem}`);
     }
   }
 }

@@ -103,8 +103,6 @@ const chatFields = {
   ...inferenceFields,
   messages: optional(z.array(z.unknown())),
   tools: optional(z.array(z.unknown())),
-  truncate: optional(z.boolean()),
-  shift: optional(z.boolean()),
 };
 
 const generateFields = {
@@ -116,8 +114,6 @@ const generateFields = {
   context: optional(z.array(z.number())),
   raw: optional(z.boolean()),
   images: optional(z.array(z.string())),
-  truncate: optional(z.boolean()),
-  shift: optional(z.boolean()),
 };
 
 const showFields = { model: text, name: text, verbose: optional(z.boolean()) };
@@ -242,7 +238,7 @@ function foldKeys(
   for (const [key, value] of Object.entries(body)) {
     const name = Object.hasOwn(known, key) ? key : key.toLowerCase();
     if (Object.hasOwn(known, name)) fields[name] = value;
-    else unknown.push(key);
+    else if (value !== null) unknown.push(key);
   }
   return { fields, unknown };
 }

@@ -80,10 +80,6 @@ export interface ListedModel {
   readonly capabilities: readonly Capability[];
 }
 
-export interface ListResponse {
-  readonly models: readonly ListedModel[];
-}
-
 export interface ProcessModel {
   readonly name: string;
   readonly model: string;
@@ -93,10 +89,6 @@ export interface ProcessModel {
   readonly expires_at: string;
   readonly size_vram: number;
   readonly context_length: number;
-}
-
-export interface ProcessResponse {
-  readonly models: readonly ProcessModel[];
 }
 
 export interface ShowResponse {

@@ -114,6 +114,6 @@ function oneLine(text: string): string {
     .toWellFormed()
     .trim();
   return printable.length > maxMessageLength
-    ? `${printable.slice(0, maxMessageLength)}…`
+    ? `${printable.slice(0, maxMessageLength - 1)}…`
     : printable;
 }

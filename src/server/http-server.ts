@@ -1,3 +1,5 @@
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
 import cors from "@fastify/cors";
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { ProxyError, toProxyError } from "../errors.ts";
@@ -36,6 +38,8 @@ export interface HttpServer {
   startDraining(): void;
   /** Stops listening; resolves when the last running response is done. */
   close(): Promise<void>;
+  /** Closes what is open, done or not. */
+  cut(): void;
 }
 
 const allMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
@@ -60,7 +64,15 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       maxParamLength: 1024,
     },
   });
+  const dropUnused = watchUnusedConnections(server.server);
   let draining = false;
+  let closing = false;
+  server.server.on("request", (_, response) => {
+    // Node closes connections that are idle when it begins to close, not those that become so later.
+    response.on("finish", () => {
+      if (closing) server.server.closeIdleConnections();
+    });
+  });
   server.addHook("onRequest", async (request, reply) => {
     if (draining) reply.header("connection", "close");
     // Clients send JSON under any content type, a malformed one or none.
@@ -91,7 +103,30 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     startDraining: () => {
       draining = true;
     },
-    close: () => server.close(),
+    close: async () => {
+      closing = true;
+      const closed = server.close();
+      dropUnused();
+      await closed;
+    },
+    cut: () => server.server.closeAllConnections(),
+  };
+}
+
+/**
+ * Browsers and HTTP clients connect ahead of their requests. Node takes such a connection for a busy
+ * one, and while it closes it no longer checks for how long: it would wait for ever.
+ * @returns what drops the connections on which nothing has been asked
+ */
+function watchUnusedConnections(server: Server): () => void {
+  const unused = new Set<Socket>();
+  server.on("connection", (socket) => {
+    unused.add(socket);
+    socket.once("close", () => unused.delete(socket));
+  });
+  server.on("request", ({ socket }) => unused.delete(socket));
+  return () => {
+    for (const socket of unused) socket.destroy();
   };
 }
 

@@ -69,8 +69,10 @@ export class StreamWriter {
 
   end(): void {
     this.#flush();
-    this.#stopTimers();
+    clearTimeout(this.#heartbeatTimer);
     this.#response.end();
+    // What the client has not taken yet must not wait for it for ever.
+    if ((this.#response.socket?.writableLength ?? 0) > 0) this.#block();
   }
 
   #flush(): void {

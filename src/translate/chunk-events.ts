@@ -28,6 +28,7 @@ export type Progress = "running" | "finished" | "complete";
  */
 export class ChunkDecoder {
   readonly #toolCalls: ToolCallAssembler;
+  readonly #topLogprobs: number;
   readonly #text = new SurrogateJoiner("text-delta");
   readonly #thinking = new SurrogateJoiner("thinking-delta");
   #finishReason: string | undefined;
@@ -35,9 +36,13 @@ export class ChunkDecoder {
   #usage: Usage = {};
   #deltas = 0;
 
-  /** @param newId makes an id for a tool call whose backend gave none. */
-  constructor(newId: () => string) {
+  /**
+   * @param newId makes an id for a tool call whose backend gave none
+   * @param topLogprobs at most so many candidates a token: backends are asked for one at least
+   */
+  constructor(newId: () => string, topLogprobs = Infinity) {
     this.#toolCalls = new ToolCallAssembler(newId);
+    this.#topLogprobs = topLogprobs;
   }
 
   get progress(): Progress {
@@ -89,7 +94,7 @@ export class ChunkDecoder {
     if (usage !== undefined) this.#usage = { ...this.#usage, ...usage };
     if (choice === undefined || this.#progress !== "running") return [];
     const delta = asObject(choice["delta"]) ?? asObject(choice["message"]) ?? textOf(choice);
-    const logprobs = readLogprobs(choice["logprobs"]);
+    const logprobs = readLogprobs(choice["logprobs"], this.#topLogprobs);
     const events = delta === undefined ? [] : this.#delta(delta, logprobs);
     const finishReason = asText(choice["finish_reason"]);
     if (finishReason !== undefined) {

@@ -20,6 +20,8 @@ export interface LoweredRequest {
   readonly ignored: readonly string[];
   /** Tokens of the prompt at a guess, for backends that tell no usage. */
   readonly promptEstimate: number;
+  /** Candidates a token that the client wants told. */
+  readonly topLogprobs: number;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -86,6 +88,7 @@ export function toGenerateRequest(
       ...(request.think !== undefined ? ["think"] : []),
     ],
     promptEstimate: estimateTokens(request.prompt.length),
+    topLogprobs: request.topLogprobs,
   };
 }
 
@@ -115,7 +118,16 @@ function lowerChat(
   return {
     path: "/chat/completions",
     body,
-    ignored: [...request.unknown, ...ignored, ...options.ignored, ...thinking.ignored],
+    ignored: [
+      ...request.unknown,
+      ...ignored,
+      ...options.ignored,
+      ...thinking.ignored,
+      ...(messages.some(({ thinking: thought }) => thought !== undefined)
+        ? ["messages.thinking"]
+        : []),
+    ],
+    topLogprobs: request.topLogprobs,
     promptEstimate: estimateTokens(messages.reduce((sum, { content }) => sum + content.length, 0)),
   };
 }
@@ -123,7 +135,8 @@ function lowerChat(
 function lowerOptions(options: Options, dialect: Dialect): { fields: Fields; ignored: string[] } {
   const fields: Record<string, unknown> = {};
   const ignored = options.unknown.map((name) => `options.${name}`);
-  for (const [name, value] of Object.entries(options.known)) {
+  for (const [name, given] of Object.entries(options.known)) {
+    const value = Array.isArray(given) ? given.filter((text) => text !== "") : given;
     const wireNames = dialect.options[name as OptionName];
     if (wireNames === undefined) ignored.push(`options.${name}`);
     else if (saysSomething(name, value)) for (const wireName of wireNames) fields[wireName] = value;
@@ -131,7 +144,7 @@ function lowerOptions(options: Options, dialect: Dialect): { fields: Fields; ign
   return { fields, ignored };
 }
 
-/** `num_predict` of 0 or less means no limit, and an empty `stop` means none. */
+/** `num_predict` of 0 or less means no limit, and a `stop` without texts means none. */
 function saysSomething(name: string, value: unknown): boolean {
   if (name === "num_predict") return typeof value === "number" && value > 0;
   return !Array.isArray(value) || value.length > 0;
@@ -160,9 +173,10 @@ function lowerThink(
   };
 }
 
-/** Some backends refuse a function without parameters. */
+/** Some backends refuse a function whose parameters are absent or say nothing. */
 function lowerTool(tool: Tool): unknown {
-  const parameters = tool.function["parameters"] ?? { type: "object", properties: {} };
+  const given = tool.function["parameters"] ?? {};
+  const parameters = Object.keys(given).length === 0 ? { type: "object", properties: {} } : given;
   return { ...tool, function: { ...tool.function, parameters } };
 }
 

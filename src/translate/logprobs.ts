@@ -6,17 +6,21 @@ const textEncoder = new TextEncoder();
 /**
  * Logprobs of one choice in the shape both APIs share. Chat's `content` list and llama.cpp's
  * completions are read; a list without token texts (mlx-lm) says nothing and is left out.
+ * @param top at most so many candidates a token
  */
-export function readLogprobs(logprobs: unknown): readonly TokenLogprob[] | undefined {
-  const entries = asArray(asObject(logprobs)?.["content"]).flatMap(readToken);
+export function readLogprobs(logprobs: unknown, top: number): readonly TokenLogprob[] | undefined {
+  const listed = asArray(asObject(logprobs)?.["content"]);
+  const entries = listed.flatMap((entry) => readToken(entry, top));
   return entries.length === 0 ? undefined : entries;
 }
 
-function readToken(entry: unknown): TokenLogprob[] {
+function readToken(entry: unknown, most: number): TokenLogprob[] {
   if (!isObject(entry) || typeof entry["logprob"] !== "number") return [];
   const token = asText(entry["token"]);
   if (token === undefined) return [];
-  const top = asArray(entry["top_logprobs"]).flatMap(readToken);
+  const top = asArray(entry["top_logprobs"])
+    .slice(0, most)
+    .flatMap((candidate) => readToken(candidate, 0));
   return [
     {
       token: token.toWellFormed(),

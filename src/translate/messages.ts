@@ -13,7 +13,7 @@ interface OpenCall {
  * Ollama's messages to OpenAI's. Clients send tool calls without ids and results that name the call
  * by id, by tool name or not at all; upstream every result must carry the id of its call, and
  * Mistral takes only ids of nine letters and digits. So calls get ids of ours, and a result goes to
- * the open call with its id, else its name, else to the oldest.
+ * the open call with its id, else its name, else to the first one of the latest turn.
  */
 export function toChatCompletionMessages(messages: readonly Message[]): ChatCompletionMessage[] {
   const open: OpenCall[] = [];
@@ -21,16 +21,17 @@ export function toChatCompletionMessages(messages: readonly Message[]): ChatComp
   return messages.map((message) => {
     if (message.role === "tool") return toolResult(message, closeCall(open, message));
     if (message.toolCalls.length === 0) return plainMessage(message);
-    const tool_calls = message.toolCalls.map((call) => {
+    const made = message.toolCalls.map((call) => {
       calls += 1;
-      const id = `call${String(calls).padStart(5, "0")}`;
-      open.push({ id, clientId: call.id, name: call.name });
-      return {
-        id,
-        type: "function" as const,
-        function: { name: call.name, arguments: argumentsText(call.arguments) },
-      };
+      return { ...call, id: `call${String(calls).padStart(5, "0")}`, clientId: call.id };
     });
+    // Before those of earlier turns: a call that never got a result must not take a later one's.
+    open.unshift(...made);
+    const tool_calls = made.map((call) => ({
+      id: call.id,
+      type: "function" as const,
+      function: { name: call.name, arguments: argumentsText(call.arguments) },
+    }));
     return { ...plainMessage(message), tool_calls };
   });
 }

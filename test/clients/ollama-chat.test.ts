@@ -134,7 +134,7 @@ describe("the ollama package's chat", () => {
   ])("sends an image %s, its type told from its bytes", async (_, images) => {
     const answer = await getOllama().chat({
       model: "demo",
-      messages: [{ role: "user", content: "What is it?", images: images as string[] }],
+      messages: [{ role: "user", content: "What is it?", images }],
     });
     expect(answer.message.content).toContain("You sent 1 image: image/png.");
   });

@@ -135,7 +135,8 @@ function parseObject(text: string): JsonObject {
 
 function textOf(lines: readonly JsonObject[]): string {
   return lines
-    .map((line) => (isObject(line["message"]) ? line["message"]["content"] : line["response"]))
+    .map((line) => (isObject(line["message"]) ? line["message"] : line))
+    .map((holder) => (holder["content"] ?? holder["response"]) as string)
     .join("");
 }
 
@@ -143,6 +144,6 @@ function deltasOf(chunks: readonly JsonObject[]): string {
   return chunks
     .flatMap((chunk) => (Array.isArray(chunk["choices"]) ? chunk["choices"] : []))
     .map((choice) => (isObject(choice) && isObject(choice["delta"]) ? choice["delta"] : {}))
-    .map((delta) => delta["content"] ?? "")
+    .map((delta) => (delta["content"] ?? "") as string)
     .join("");
 }

@@ -67,7 +67,7 @@ function bodyBytes(text: string): Buffer {
   );
 }
 
-function readAnswer(bytes: Buffer, method: string, ended: boolean): RawAnswer | undefined {
+export function readAnswer(bytes: Buffer, method: string, ended: boolean): RawAnswer | undefined {
   const headEnd = bytes.indexOf("\r\n\r\n");
   if (headEnd < 0) return undefined;
   const [first = "", ...lines] = bytes.toString("latin1", 0, headEnd).split("\r\n");

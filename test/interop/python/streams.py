@@ -1,6 +1,6 @@
 import unittest
 
-from backend import Answer
+from backend import MODEL, Answer
 
 METRICS = [
     "total_duration",
@@ -23,6 +23,7 @@ class CanCheckStreams(unittest.TestCase):
 
     def assert_end(self, part, direct: Answer) -> None:
         self.assertIs(part.done, True)
+        self.assertEqual(part.model, MODEL)
         self.assertEqual(part.done_reason, direct.finish_reason)
         for name in METRICS:
             self.assertGreaterEqual(getattr(part, name), 1, name)

@@ -91,7 +91,7 @@ export async function startServer(
       clearTimeout(timer);
     },
   };
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 30_000;
   while (!(await answersOk(readyUrl))) {
     if (hasEnded || Date.now() > deadline) {
       await server.stop();

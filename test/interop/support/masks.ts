@@ -8,8 +8,8 @@ const cellKinds: [RegExp, string][] = [
   [/^(?:.+ (?:ago|from now)|Forever)$/, "<when>"],
 ];
 
-const controlSequence =
-  /\u001b(?:\[[0-9;?]*[A-Za-z]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g;
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const controlSequence = /\u001b(?:\[[0-9;?]*[A-Za-z]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g;
 
 /** A table with each value replaced by its kind, and rows that then look the same named once. */
 export function maskTable(text: string): string[][] {
@@ -37,7 +37,7 @@ export function plainLines(text: string): string[] {
 /** What stands before the values in the lines of `--verbose`. */
 export function statisticLabels(text: string): string[] {
   return plainLines(text).flatMap((line) => {
-    const label = /^(?<label>[a-z ]+):\s+\d/.exec(line)?.groups?.["label"];
+    const label = /^(?<label>[a-z ]+):\s+\d/.exec(line.trim())?.groups?.["label"];
     // Whether a part of the prompt was still known to the model is not for us to say.
     return label === undefined || label === "prompt eval cached" ? [] : [label];
   });
@@ -50,6 +50,7 @@ export function statisticLabels(text: string): string[] {
 export function unwrap(text: string): string {
   const [first = "", ...rest] = text.split("\u001b[K\n");
   return rest.reduce((whole, line) => {
+    // oxlint-disable-next-line no-control-regex -- as above
     const back = /\u001b\[(?<width>\d+)D$/.exec(whole);
     if (back === null) return whole + line;
     const end = back.index - Number(back.groups?.["width"]);

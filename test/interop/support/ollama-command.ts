@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startRequestRecorder, type Exchange } from "../request-recorder.ts";
+import { startRequestRecorder, type RecordedExchange } from "../request-recorder.ts";
 import { plainEnvironment, runProgram, type Finished } from "./child-process.ts";
 import { tool } from "./tools.ts";
 
 export interface CommandRun extends Finished {
-  exchanges: Exchange[];
+  exchanges: RecordedExchange[];
 }
 
 export interface OllamaCommand {
@@ -14,7 +14,7 @@ export interface OllamaCommand {
   /** What a shell needs to be told for a command of its own to be recorded too. */
   environment: Record<string, string>;
   /** The requests since the last command, or since the last call. */
-  takeExchanges(): Exchange[];
+  takeExchanges(): RecordedExchange[];
   close(): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ export async function recordedOllama(host: string): Promise<OllamaCommand> {
   const environment = plainEnvironment({ HOME: home, OLLAMA_HOST: recorder.host });
   return {
     environment,
-    takeExchanges: recorder.take,
+    takeExchanges: () => recorder.take(),
     run: async (options, input) => {
       recorder.take();
       const finished = await runProgram(tool("ollama"), options, {

@@ -2,15 +2,19 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../support/source-files.ts";
 import type { Exchange } from "../request-recorder.ts";
-import type { CommandRun } from "./ollama-command.ts";
+import type { Finished } from "./child-process.ts";
 
 const folder = join(root, "../shared/golden/cli");
 
 /** Transcripts of real Ollama are here to compare with. */
 export const hasTranscripts = existsSync(folder);
 
+export interface Transcript extends Finished {
+  exchanges: Exchange[];
+}
+
 /** What a command printed and asked when it spoke to a real Ollama. */
-export function readTranscript(name: string): CommandRun {
+export function readTranscript(name: string): Transcript {
   const text = readFileSync(join(folder, name), "utf8");
   const exitCode = /(?:^# \$ .* exit code |^EXIT=)(?<code>\d+)$/m.exec(text)?.groups?.["code"];
   if (exitCode === undefined) throw new Error(`${name} is no transcript`);
@@ -19,7 +23,10 @@ export function readTranscript(name: string): CommandRun {
     exitCode: Number(exitCode),
     stdout: section(text, "# --- output (stdout)\n"),
     stderr: section(text, "# --- stderr\n"),
-    exchanges: wire.split(/^=== #/m).slice(1).map(parseExchange),
+    exchanges: wire
+      .split(/^=== #/m)
+      .slice(1)
+      .map(parseExchange),
   };
 }
 
@@ -40,9 +47,8 @@ function parseExchange(text: string): Exchange {
     body: /^>\n> (?<body>.*)$/m.exec(text)?.groups?.["body"] ?? "",
     status: Number(received[0]?.split(" ")[0]),
     contentType:
-      received
-        .find((line) => line.startsWith("Content-Type: "))
-        ?.replace("Content-Type: ", "") ?? "",
+      received.find((line) => line.startsWith("Content-Type: "))?.replace("Content-Type: ", "") ??
+      "",
   };
 }
 

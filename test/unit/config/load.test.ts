@@ -1,0 +1,187 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import type { Environment } from "../../../src/config/environment.ts";
+import { ConfigError, loadConfig } from "../../../src/config/load.ts";
+import type { ConfigFile } from "../../../src/config/schema.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "config-"));
+const file = join(folder, "proxy.yaml");
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function load(yaml?: string, environment: Environment = {}, flags: ConfigFile = {}) {
+  if (yaml === undefined) return loadConfig({ environment, flags });
+  writeFileSync(file, yaml);
+  return loadConfig({ file, environment, flags });
+}
+
+function refusal(yaml: string | undefined, environment: Environment = {}): string {
+  try {
+    load(yaml, environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.replaceAll(file, "proxy.yaml");
+    throw error;
+  }
+  throw new Error("it was taken");
+}
+
+describe("the configuration", () => {
+  test("without any source is safe: loopback, no key, no backend", () => {
+    expect(load()).toMatchObject({
+      listen: "127.0.0.1:11434",
+      insecure: false,
+      origins: [],
+      stream_format: "auto",
+      upstreams: [],
+      timeouts: { connect: 5_000, first_byte: 600_000, idle: 300_000, write_stall: 60_000 },
+      log: { level: "info", format: "auto" },
+    });
+    expect(load()).not.toHaveProperty("api_key");
+  });
+
+  test("is that of an empty file too", () => {
+    expect(load("")).toEqual(load());
+    expect(load("# nothing\n")).toEqual(load());
+  });
+
+  test("comes from flags over environment over file", () => {
+    const yaml = "listen: 127.0.0.1:1\nstream_format: sse\nlog: {level: warn, format: json}\n";
+    expect(load(yaml)).toMatchObject({
+      listen: "127.0.0.1:1",
+      stream_format: "sse",
+      log: { level: "warn" },
+    });
+    const environment = { OLLAMA_HOST: "127.0.0.1:2", PROXY_LOG_LEVEL: "error" };
+    expect(load(yaml, environment)).toMatchObject({
+      listen: "127.0.0.1:2",
+      stream_format: "sse",
+      log: { level: "error", format: "json" },
+    });
+    expect(load(yaml, environment, { listen: "127.0.0.1:3" })).toMatchObject({
+      listen: "127.0.0.1:3",
+      log: { level: "error", format: "json" },
+    });
+  });
+
+  test("merges sections and replaces lists", () => {
+    const merged = load(
+      "origins: [a, b]\ntimeouts: {idle: 1m, connect: 1s}\n",
+      { OLLAMA_ORIGINS: "c" },
+      { timeouts: { idle: 5 } },
+    );
+    expect(merged.origins).toEqual(["c"]);
+    expect(merged.timeouts).toMatchObject({ idle: 5_000, connect: 1_000, first_byte: 600_000 });
+  });
+
+  test.each([
+    ["500ms", 500],
+    ["1.5s", 1_500],
+    ["5m", 300_000],
+    ["2h", 7_200_000],
+    ["30", 30_000],
+    ["0", 0],
+  ])("has durations as text or as seconds: %s", (text, milliseconds) => {
+    expect(load(`timeouts: {idle: ${text}}`).timeouts.idle).toBe(milliseconds);
+  });
+
+  test("takes secrets from the environment, wherever a text may stand", () => {
+    const yaml =
+      "upstreams:\n  - id: a\n    base_url: https://${HOST}/v1\n    api_key: ${KEY}\n    headers: {x-team: 'team ${KEY}'}\n";
+    expect(load(yaml, { HOST: "example.com", KEY: "secret" }).upstreams).toEqual([
+      {
+        id: "a",
+        base_url: "https://example.com/v1",
+        api_key: "secret",
+        headers: { "x-team": "team secret" },
+      },
+    ]);
+  });
+
+  test("takes a value from the environment as it is, without looking into it", () => {
+    expect(load("api_key: ${KEY}", { KEY: "${OTHER}" }).api_key).toBe("${OTHER}");
+  });
+});
+
+describe("a file that can't be used is refused with file, line and field:", () => {
+  test.each([
+    [
+      "an unknown setting",
+      "listen: 127.0.0.1:1\nlistne: x\n",
+      "proxy.yaml:2: listne: there is no such setting",
+    ],
+    [
+      "one in a section",
+      "log:\n  level: info\n  colour: true\n",
+      "proxy.yaml:3: log.colour: there is no such setting",
+    ],
+    [
+      "one in a list",
+      "upstreams:\n  - id: a\n    base_url: http://x/v1\n    key: y\n",
+      "proxy.yaml:4: upstreams.0.key: there is no such setting",
+    ],
+    [
+      "a wrong word",
+      "\nstream_format: xml\n",
+      /^proxy\.yaml:2: stream_format: .*"auto"\|"ndjson"\|"sse"/u,
+    ],
+    ["a wrong type", "insecure: sure\n", /^proxy\.yaml:1: insecure: expected boolean/u],
+    ["a bad duration", "timeouts:\n  idle: soon\n", /^proxy\.yaml:2: timeouts\.idle: .*/u],
+    [
+      "a URL that is none",
+      "upstreams:\n  - id: a\n    base_url: example.com\n",
+      "proxy.yaml:3: upstreams.0.base_url: expected an http or https URL",
+    ],
+    [
+      "a URL with a key in it",
+      "upstreams:\n  - id: a\n    base_url: https://me:secret@x/v1\n",
+      "proxy.yaml:3: upstreams.0.base_url: put the key into api_key, not into the URL",
+    ],
+    [
+      "a missing field, at what lacks it",
+      "upstreams:\n  - id: a\n",
+      /^proxy\.yaml:2: upstreams\.0\.base_url: /u,
+    ],
+    [
+      "an unknown capability",
+      "models:\n  m:\n    capabilities: [chat]\n",
+      /^proxy\.yaml:3: models\.m\.capabilities\.0: /u,
+    ],
+    [
+      "a variable that is not set",
+      "api_key: ${NOWHERE}\n",
+      "proxy.yaml: ${NOWHERE} is not set in the environment",
+    ],
+    ["a list", "- a\n", "proxy.yaml: expected a mapping of settings"],
+    ["broken YAML", "listen: [\n", /^proxy\.yaml:[12]: /u],
+    ["a key given twice", "insecure: true\ninsecure: false\n", /^proxy\.yaml:[12]: /u],
+  ])("%s", (_, yaml, message) => {
+    const told = refusal(yaml);
+    if (typeof message === "string") expect(told).toBe(message);
+    else expect(told).toMatch(message);
+  });
+
+  test("all that is wrong at once", () => {
+    expect(refusal("insecure: 1\nlog: {level: loud}\n").split("\n")).toHaveLength(2);
+  });
+
+  test("no such file", () => {
+    expect(() => loadConfig({ file: join(folder, "none.yaml"), environment: {} })).toThrow(
+      /none\.yaml: can't be read \(no such file\)$/u,
+    );
+  });
+
+  test("never with a secret in the message", () => {
+    expect(
+      refusal("upstreams:\n  - id: a b\n    base_url: http://x/v1\n    api_key: sk-secret\n"),
+    ).not.toContain("sk-secret");
+  });
+});
+
+test("a variable that can't be used is named", () => {
+  expect(refusal(undefined, { PROXY_STREAM_FORMAT: "xml" })).toMatch(/^PROXY_STREAM_FORMAT: /u);
+  expect(refusal("log: {level: info}", { PROXY_LOG_LEVEL: "loud" })).toMatch(/^PROXY_LOG_LEVEL: /u);
+  expect(refusal(undefined, { OLLAMA_CONTEXT_LENGTH: "big" })).toMatch(/^OLLAMA_CONTEXT_LENGTH: /u);
+});
