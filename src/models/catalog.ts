@@ -18,6 +18,13 @@ export interface CatalogModel {
   readonly entry: ModelEntry;
 }
 
+/** Of two models with one name, the first backend's. */
+interface Index {
+  readonly models: readonly CatalogModel[];
+  readonly byId: ReadonlyMap<string, CatalogModel>;
+  readonly byName: ReadonlyMap<string, CatalogModel>;
+}
+
 interface UpstreamList {
   readonly entries: readonly ModelEntry[];
   /** Why the last try failed, if it did; the entries before it are still good to show. */
@@ -29,6 +36,7 @@ export class Catalog {
   readonly #upstreams: readonly Upstream[];
   readonly #log: Logger;
   readonly #lists = new Map<Upstream, UpstreamList>();
+  #index: Index = { models: [], byId: new Map(), byName: new Map() };
   #refreshing: Promise<void> | undefined;
   #refreshedAt = Number.NEGATIVE_INFINITY;
 
@@ -53,7 +61,7 @@ export class Catalog {
   /** Every model, in the order of the backends; of two with one name the first backend's counts. */
   async list(): Promise<readonly CatalogModel[]> {
     await this.#freshen();
-    return this.#models();
+    return this.#index.models;
   }
 
   /**
@@ -72,11 +80,9 @@ export class Catalog {
   }
 
   #lookUp(name: string): CatalogModel | undefined {
-    const models = this.#models();
-    const wanted = comparableName(name);
     return (
-      models.find(({ entry }) => entry.id === name) ??
-      models.find((model) => comparableName(model.name) === wanted) ??
+      this.#index.byId.get(name) ??
+      this.#index.byName.get(comparableName(name)) ??
       this.#unlisted(name)
     );
   }
@@ -90,7 +96,8 @@ export class Catalog {
     return { name: withTag(name), upstream, entry: { id: name.replace(/:latest$/, "") } };
   }
 
-  #models(): CatalogModel[] {
+  /** Lists may hold hundreds of models, so they are put in order once, not per request. */
+  #reindex(): void {
     const models = new Map<string, CatalogModel>();
     for (const upstream of this.#upstreams) {
       for (const entry of this.#lists.get(upstream)?.entries ?? []) {
@@ -98,7 +105,13 @@ export class Catalog {
         if (!models.has(name)) models.set(name, { name, upstream, entry });
       }
     }
-    return [...models.values()];
+    const listed = [...models.values()];
+    const backwards = listed.toReversed();
+    this.#index = {
+      models: listed,
+      byId: new Map(backwards.map((model) => [model.entry.id, model])),
+      byName: new Map(backwards.map((model) => [comparableName(model.name), model])),
+    };
   }
 
   async #freshen(): Promise<void> {
@@ -115,6 +128,7 @@ export class Catalog {
     this.#refreshing ??= Promise.all(this.#upstreams.map((upstream) => this.#load(upstream)))
       .then(() => {
         this.#refreshedAt = performance.now();
+        this.#reindex();
       })
       .finally(() => {
         this.#refreshing = undefined;
