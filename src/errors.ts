@@ -9,7 +9,6 @@ const errorTable = {
   not_found: { status: 404, type: "not_found_error" },
   body_too_large: { status: 413, type: "invalid_request_error" },
   unsupported_encoding: { status: 415, type: "invalid_request_error" },
-  request_timeout: { status: 408, type: "invalid_request_error" },
   upstream_rejected: { status: 400, type: "invalid_request_error" },
   upstream_unauthorized: { status: 502, type: "api_error" },
   upstream_overloaded: { status: 503, type: "api_error" },

@@ -1,4 +1,4 @@
-import type { Server } from "node:http";
+import { STATUS_CODES, type Server } from "node:http";
 import type { Socket } from "node:net";
 import cors from "@fastify/cors";
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
@@ -56,8 +56,13 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     bodyLimit: options.maxBody,
     requestTimeout: options.requestTimeout,
     keepAliveTimeout: 75_000,
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000, maxHeaderSize: 16 * 1024 },
+    http: {
+      headersTimeout: Math.min(10_000, options.requestTimeout),
+      connectionsCheckingInterval: 2_000,
+      maxHeaderSize: 16 * 1024,
+    },
     exposeHeadRoutes: false,
+    clientErrorHandler: refuseConnection,
     routerOptions: {
       ignoreTrailingSlash: true,
       ignoreDuplicateSlashes: true,
@@ -128,6 +133,25 @@ function watchUnusedConnections(server: Server): () => void {
   return () => {
     for (const socket of unused) socket.destroy();
   };
+}
+
+/** What is told of bytes that never became a request. */
+const refusals: Readonly<Record<string, readonly [status: number, text: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "request timeout"],
+  HPE_HEADER_OVERFLOW: [431, "request header fields too large"],
+};
+
+function refuseConnection({ code }: { code?: string }, socket: Socket): void {
+  if (!socket.writable || code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const [status, text] = refusals[code ?? ""] ?? [400, "bad request"];
+  const body = JSON.stringify({ error: text });
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json; charset=utf-8\r\n` +
+      `content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+  );
 }
 
 type CorsOptions = NonNullable<Parameters<typeof cors>[1]>;

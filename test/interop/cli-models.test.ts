@@ -8,7 +8,7 @@ import { hasTranscripts, readTranscript, type Transcript } from "./support/trans
 let world: CommandLineWorld;
 beforeAll(async () => {
   world = await startCommandLineWorld();
-  return world.close;
+  return () => world.close();
 });
 
 interface Expected {
@@ -185,10 +185,10 @@ describe("ollama show --modelfile", () => {
     expect({ ...run, stdout: head(run) }).toMatchObject({ ...real, stdout: head(real) });
   });
 
-  /** What comes after FROM is the model's own. */
+  /** What else is said before and after FROM is the model's own. */
   function head({ stdout }: Transcript): string[] {
     const lines = stdout.split("\n");
-    const from = lines.findIndex((line) => line.startsWith("FROM "));
-    return [...lines.slice(0, from), from < 0 ? "no FROM" : "FROM <model>"];
+    const hasSource = lines.slice(4).some((line) => /^FROM \S+$/.test(line));
+    return [...lines.slice(0, 4), hasSource ? "FROM <model>" : "no FROM"];
   }
 });

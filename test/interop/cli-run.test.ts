@@ -9,7 +9,7 @@ import { hasTranscripts, readTranscript, type Transcript } from "./support/trans
 let world: CommandLineWorld;
 beforeAll(async () => {
   world = await startCommandLineWorld();
-  return world.close;
+  return () => world.close();
 });
 
 const withoutThinking = { chat_template_kwargs: { enable_thinking: false } };

@@ -24,12 +24,15 @@ interface ScreenRun {
   exchanges: Exchange[];
 }
 
+let runs = 0;
+
 /** Types a command, waits for its end, and answers what it left on the screen. */
 async function runOnScreen(command: string): Promise<ScreenRun> {
   world.ollama.takeExchanges();
-  terminal.type(`printf '\\033[2J\\033[H'; "$OLLAMA" ${command}; echo "exit code $?"`);
-  const screen = await terminal.waitFor(/^exit code \d+\n/m);
-  const [text = "", exitCode] = screen.split("exit code ");
+  const mark = `run ${(runs += 1)} ended with `; // not to be taken for the one before
+  terminal.type(`printf '\\033[2J\\033[H'; "$OLLAMA" ${command}; echo "${mark}$?"`);
+  const screen = await terminal.waitFor(new RegExp(`^${mark}\\d+\n`, "m"));
+  const [text = "", exitCode] = screen.split(mark);
   return {
     text,
     exitCode: Number.parseInt(exitCode ?? ""),
