@@ -1,6 +1,6 @@
 import { ProxyError } from "../errors.ts";
 import { isErrorObject, toBackendError } from "../openai/error-body.ts";
-import { asArray, asObject, isObject, parseJson } from "../openai/json.ts";
+import { asArray, asObject, isObject, parseJson, type JsonObject } from "../openai/json.ts";
 import { errorBody, type ErrorShape } from "../server/responses.ts";
 import type { ServerSentEvent } from "../openai/server-sent-events.ts";
 import type { Progress } from "../translate/chunk-events.ts";
@@ -46,20 +46,21 @@ export class OpenAITranslator implements Translator<string> {
     if (parsed === undefined)
       throw new ProxyError("upstream_malformed", "invalid response from upstream");
     if (event.name === "error" || isErrorObject(parsed)) throw toBackendError(parsed);
-    const choices = asArray(asObject(parsed)?.["choices"]);
-    const type = asObject(parsed)?.["type"];
-    if (lastEvents.has(event.name) || lastEvents.has(String(type)) || choices.some(isFinished))
+    const chunk = asObject(parsed) ?? {};
+    const choices = asArray(chunk["choices"]);
+    if (choices.some(isWhole)) return this.#whole(chunk, choices);
+    if ([event.name, chunk["type"]].some(isLastEvent) || choices.some(isFinished)) {
       this.#progress = "finished";
-    if (
-      this.#prelude !== undefined &&
-      isObject(parsed) &&
-      parsed["choices"] !== undefined &&
-      !choices.some(saysSomething)
-    ) {
-      this.#prelude.push(frame);
-      return [];
     }
-    return this.#release(frame);
+    if (
+      this.#prelude === undefined ||
+      chunk["choices"] === undefined ||
+      choices.some(saysSomething)
+    ) {
+      return this.#release(frame);
+    }
+    this.#prelude.push(frame);
+    return [];
   }
 
   end(): string[] {
@@ -75,6 +76,17 @@ export class OpenAITranslator implements Translator<string> {
     return [toFrame({ name: this.#errors === "anthropic" ? "error" : "", data })];
   }
 
+  /** An answer in one piece where a stream was asked for: the stream of one chunk that says the same. */
+  #whole(answer: JsonObject, choices: readonly unknown[]): string[] {
+    const streamed = choices.map((choice) => {
+      const { message, ...rest } = asObject(choice) ?? {};
+      return { ...rest, delta: message };
+    });
+    const chunk = { ...answer, object: "chat.completion.chunk", choices: streamed };
+    this.#progress = "complete";
+    return this.#release(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`);
+  }
+
   #release(frame: string): string[] {
     this.#stopwatch.markFirstToken();
     const frames = [...(this.#prelude ?? []), frame];
@@ -86,6 +98,14 @@ export class OpenAITranslator implements Translator<string> {
 function toFrame({ name, data }: ServerSentEvent): string {
   const lines = data.includes("\n") ? data.split("\n").join("\ndata: ") : data;
   return name === "" ? `data: ${lines}\n\n` : `event: ${name}\ndata: ${lines}\n\n`;
+}
+
+function isLastEvent(type: unknown): boolean {
+  return typeof type === "string" && lastEvents.has(type);
+}
+
+function isWhole(choice: unknown): boolean {
+  return isObject(asObject(choice)?.["message"]);
 }
 
 function isFinished(choice: unknown): boolean {

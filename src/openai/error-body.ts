@@ -111,9 +111,10 @@ function oneLine(text: string): string {
   const printable = text
     .replace(/\p{Cc}\[[0-9;]*[A-Za-z]/gu, "")
     .replace(/[\p{Cc}\u2028\u2029]+/gu, " ")
-    .toWellFormed()
     .trim();
-  return printable.length > maxMessageLength
-    ? `${printable.slice(0, maxMessageLength - 1)}…`
-    : printable;
+  const told =
+    printable.length > maxMessageLength
+      ? `${printable.slice(0, maxMessageLength - 1)}…`
+      : printable;
+  return told.toWellFormed();
 }

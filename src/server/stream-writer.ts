@@ -69,10 +69,9 @@ export class StreamWriter {
 
   end(): void {
     this.#flush();
+    // The other timer goes on: what the client has not taken must not wait for it for ever.
     clearTimeout(this.#heartbeatTimer);
     this.#response.end();
-    // What the client has not taken yet must not wait for it for ever.
-    if ((this.#response.socket?.writableLength ?? 0) > 0) this.#block();
   }
 
   #flush(): void {

@@ -18,9 +18,3 @@ export const fixtures: readonly Fixture[] = readdirSync(folder)
     bytes: readFileSync(new URL(file, folder)),
     expected: readFileSync(new URL(file.replace(/sse$/u, "ndjson"), folder), "utf8"),
   }));
-
-export function fixture(name: string): Fixture {
-  const found = fixtures.find((candidate) => candidate.name === name);
-  if (found === undefined) throw new Error(`there is no fixture ${name}`);
-  return found;
-}

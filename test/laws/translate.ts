@@ -16,7 +16,7 @@ export interface Translation {
 /** What differs from run to run, fixed: the clock, the ids, the length of the prompt. */
 export const marks: Marks = { start: 0, responseHeaders: 10, firstToken: 25, end: 100 };
 export const promptEstimate = 7;
-export const identity = { model: "m", createdAt: "2026-01-02T03:04:05.678Z" };
+const identity = { model: "m", createdAt: "2026-01-02T03:04:05.678Z" };
 
 /** Bytes in any pieces, through all pure steps from the backend's bytes to Ollama's objects. */
 export function translate(pieces: Iterable<Buffer>): Translation {

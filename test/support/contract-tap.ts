@@ -45,7 +45,7 @@ export function tapContract(port: number): ContractTap {
 /** Everything written to a socket from now on, until it is asked for. */
 function record(socket: Socket): () => Buffer {
   const pieces: Buffer[] = [];
-  const { write } = socket;
+  const write = socket.write.bind(socket);
   socket.write = ((...parameters: Parameters<Socket["write"]>) => {
     const [data, encoding] = parameters;
     pieces.push(
@@ -53,10 +53,10 @@ function record(socket: Socket): () => Buffer {
         ? Buffer.from(data, typeof encoding === "string" ? encoding : "utf8")
         : Buffer.from(data),
     );
-    return write.apply(socket, parameters);
+    return write(...parameters);
   }) as Socket["write"];
   return () => {
-    socket.write = write;
+    Reflect.deleteProperty(socket, "write");
     return Buffer.concat(pieces);
   };
 }

@@ -105,9 +105,11 @@ describe("a message", () => {
     expect(parseErrorBody(JSON.stringify({ error: { message } })).message).toBe(told);
   });
 
-  test("is cut at 1 Ki characters", () => {
-    const { message } = parseErrorBody(JSON.stringify({ error: "x".repeat(5_000) }));
-    expect(message).toBe(`${"x".repeat(1024)}…`);
+  test("is cut at 1 Ki characters, and leaves no half of one", () => {
+    const cut = (error: string) => parseErrorBody(JSON.stringify({ error })).message;
+    expect(cut("x".repeat(5_000))).toBe(`${"x".repeat(1023)}…`);
+    expect(cut("x".repeat(1024))).toBe("x".repeat(1024));
+    expect(cut("😀".repeat(1_000)).isWellFormed()).toBe(true);
   });
 });
 

@@ -12,7 +12,7 @@ test(
     await once(socket, "connect");
     await fetch(`${proxy.url}/api/version`);
     const left = once(socket, "close");
-    await proxy.close();
+    await proxy.drain(true);
     await left;
     expect(socket.destroyed).toBe(true);
   },
