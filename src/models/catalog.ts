@@ -143,7 +143,8 @@ export class Catalog {
       return;
     }
     try {
-      const entries = readModelList(await upstream.getJson("/models", listTimeout));
+      const listed = readModelList(await upstream.getJson("/models", listTimeout));
+      const entries = keepDates(listed, this.#lists.get(upstream)?.entries ?? []);
       this.#lists.set(upstream, { entries, problem: undefined });
     } catch (error) {
       const before = this.#lists.get(upstream);
@@ -152,4 +153,16 @@ export class Catalog {
       this.#log.warn({ upstream: upstream.id }, `no model list: ${problem}`);
     }
   }
+}
+
+/** Some backends date every model to the moment of asking; the first date seen is the one to show. */
+function keepDates(
+  listed: readonly ModelEntry[],
+  before: readonly ModelEntry[],
+): readonly ModelEntry[] {
+  const dates = new Map(before.map(({ id, created }) => [id, created]));
+  return listed.map((entry) => {
+    const created = dates.get(entry.id);
+    return created === undefined ? entry : { ...entry, created };
+  });
 }

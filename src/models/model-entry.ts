@@ -21,7 +21,7 @@ export interface ModelEntry {
 /** Kinds of models that no Ollama client can use. */
 const otherTypes = new Set(["image", "moderation", "rerank", "tts", "transcription", "video"]);
 
-/** A model list in OpenAI's shape, a bare array, or `{models}`. */
+/** A model list in OpenAI's shape, a bare array, or `{models}`; llama.cpp's aliases are models too. */
 export function readModelList(list: unknown): ModelEntry[] {
   const object = asObject(list);
   const entries = asArray(object?.["data"] ?? object?.["models"] ?? list);
@@ -29,7 +29,9 @@ export function readModelList(list: unknown): ModelEntry[] {
     const id = asText(isObject(entry) ? (entry["id"] ?? entry["name"]) : entry);
     if (id === undefined) return [];
     if (!isObject(entry)) return [{ id }];
-    return otherTypes.has(String(entry["type"])) ? [] : [readEntry(id, entry)];
+    if (otherTypes.has(String(entry["type"]))) return [];
+    const aliases = asArray(entry["aliases"]).flatMap((alias) => asText(alias) ?? []);
+    return [...new Set([id, ...aliases])].map((name) => readEntry(name, entry));
   });
 }
 
