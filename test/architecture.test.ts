@@ -30,7 +30,7 @@ const layers: Layer[] = [
   { name: "upstream/", imports: "below" },
 
   { name: "server/", imports: ["observe/", "errors.ts"] },
-  { name: "config/", imports: ["dialects/", "errors.ts"] },
+  { name: "config/", imports: ["dialects/", "ollama/", "errors.ts"] },
   { name: "translate/", imports: ["dialects/", "ollama/", "openai/", "errors.ts"] },
   { name: "dialects/", imports: ["ollama/", "errors.ts"] },
   { name: "ollama/", imports: ["errors.ts"] },

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { capabilities } from "../ollama/responses.ts";
 import { dialectIds } from "../dialects/dialects.ts";
 
 /** "500ms", "30s", "5m", "1h", or a number of seconds; becomes milliseconds. */
@@ -13,17 +14,6 @@ const duration = z
     const unit = /[a-z]+$/.exec(value)?.[0] as keyof typeof factor;
     return Number.parseFloat(value) * factor[unit];
   });
-
-/** The words are those of Ollama's own model cards. */
-const capability = z.enum([
-  "completion",
-  "tools",
-  "insert",
-  "vision",
-  "embedding",
-  "thinking",
-  "audio",
-]);
 
 const upstreamSchema = z.strictObject({
   id: z
@@ -54,7 +44,7 @@ const upstreamSchema = z.strictObject({
 
 const modelSchema = z.strictObject({
   capabilities: z
-    .array(capability)
+    .array(z.enum(capabilities))
     .min(1)
     .optional()
     .describe("What the model can do; decides what clients offer and what is refused."),

@@ -21,9 +21,18 @@ export function passOn(path: string, errors: ErrorShape): ServiceHandler {
     if (model === undefined || model === "") throw invalidRequest("model is required");
     const target = await resolveTarget(services.catalog, services.cards, model);
     services.loaded.use(target.model, undefined);
+    const ignored = Object.keys(body).filter((key) => ollamaFields.has(key));
     const kept = Object.entries(body).filter(([key]) => !ollamaFields.has(key));
-    const passed = { ...Object.fromEntries(kept), model: target.model.entry.id };
-    await services.answers.openai({ request, reply, target, model, path, body: passed, errors });
+    await services.answers.openai({
+      request,
+      reply,
+      target,
+      model,
+      path,
+      errors,
+      ignored,
+      body: { ...Object.fromEntries(kept), model: target.model.entry.id },
+    });
     return reply;
   };
 }

@@ -50,6 +50,8 @@ interface PassedAnswer extends Exchange {
   readonly path: string;
   readonly body: Readonly<Record<string, unknown>>;
   readonly errors: ErrorShape;
+  /** What the client sent and the backend is not told, by name. */
+  readonly ignored: readonly string[];
 }
 
 /** Where handlers, backends and translation meet: it answers a request, whole or as a stream. */
@@ -68,8 +70,7 @@ export class Answers {
     const { config, newId } = this.#options;
     const stopwatch = new Stopwatch();
     const translator = new OllamaTranslator(answer.encoder, stopwatch, lowered, newId);
-    const ignored = this.#ignored.note(target.model.name, lowered.ignored);
-    if (ignored !== "") reply.header("x-proxy-ignored", ignored);
+    const ignored = this.#ignored.note(reply, target.model.name, lowered.ignored);
     const run = {
       ...answer,
       path: lowered.path,
@@ -99,6 +100,7 @@ export class Answers {
   async openai(answer: PassedAnswer): Promise<void> {
     const stopwatch = new Stopwatch();
     const translator = new OpenAITranslator(stopwatch, answer.errors);
+    this.#ignored.note(answer.reply, answer.target.model.name, answer.ignored);
     const run = { ...answer, body: JSON.stringify(answer.body), translator, stopwatch };
     if (answer.body["stream"] === true) {
       await this.#stream(run, passedEvents, (event) => event);

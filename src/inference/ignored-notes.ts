@@ -14,9 +14,10 @@ export class IgnoredNotes {
   }
 
   /** @returns the header's value; empty when nothing was ignored */
-  note(model: string, names: readonly string[]): string {
+  note(reply: FastifyReply, model: string, names: readonly string[]): string {
     const value = names.map((name) => name.replace(/[^\w.-]/g, "_")).join(", ");
     const ignored = value.slice(0, maxHeaderLength);
+    if (ignored !== "") reply.header("x-proxy-ignored", ignored);
     const key = `${model} ${ignored}`;
     if (ignored !== "" && !this.#logged.has(key) && this.#logged.size < maxRemembered) {
       this.#logged.add(key);

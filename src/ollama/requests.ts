@@ -130,9 +130,15 @@ const schemas = {
 export function parseChatRequest(body: unknown): ChatRequest {
   const { fields, unknown } = foldKeys(body, chatFields);
   const parsed = check(schemas.chat, fields);
+  const unknownInMessages = new Set<string>();
+  const messages = (parsed.messages ?? []).map((message, i) => {
+    const folded = foldKeys(message, messageFields, `messages[${i}]`);
+    for (const name of folded.unknown) unknownInMessages.add(`messages.${name}`);
+    return parseMessage(folded.fields, `messages[${i}]`);
+  });
   return {
-    ...inferenceRequest(parsed, unknown),
-    messages: (parsed.messages ?? []).map((message, i) => parseMessage(message, `messages[${i}]`)),
+    ...inferenceRequest(parsed, [...unknown, ...unknownInMessages]),
+    messages,
     tools: (parsed.tools ?? []).map((tool, i) => parseTool(tool, `tools[${i}]`)),
   };
 }
@@ -199,8 +205,8 @@ function parseFormat(value: unknown): Format | undefined {
   );
 }
 
-function parseMessage(raw: unknown, path: string): Message {
-  const parsed = check(schemas.message, foldKeys(raw, messageFields, path).fields, path);
+function parseMessage(fields: Readonly<Record<string, unknown>>, path: string): Message {
+  const parsed = check(schemas.message, fields, path);
   return {
     role: parsed.role ?? "",
     content: parsed.content ?? "",
