@@ -45,7 +45,7 @@ export function startupBlock(facts: StartupFacts): string {
 }
 
 function modelsLine({ models, problem }: StartupFacts): string {
-  if (models.length === 0) return problem ?? "none; the backend lists no models";
+  if (models.length === 0) return `none: ${problem ?? "the backend lists no models"}`;
   const shown = models.slice(0, shownModels).join(", ");
   return `${models.length}: ${shown}${models.length > shownModels ? ", …" : ""}`;
 }

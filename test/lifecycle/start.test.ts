@@ -143,7 +143,7 @@ describe("a backend that is no good: served all the same, and said", () => {
   test("unreachable", async () => {
     const environment = { OPENAI_BASE_URL: `http://127.0.0.1:${await freePort()}/v1` };
     const served = await serve({ environment });
-    expect(served.stdout()).toContain('Models      upstream "openai" is unreachable');
+    expect(served.stdout()).toContain('Models      none: upstream "openai" is unreachable');
     expect(served.stderr()).toContain('upstream \\"openai\\" is unreachable');
     const answer = await fetch(`${served.url}/api/tags`);
     expect([answer.status, await answer.json()]).toEqual([200, { models: [] }]);
@@ -157,7 +157,7 @@ describe("a backend that is no good: served all the same, and said", () => {
     const environment = { OPENAI_BASE_URL: upstream.baseUrl, OPENAI_API_KEY: KEY };
     const served = await serve({ environment });
     expect(served.stdout()).toContain(
-      `Models      upstream "openai" rejected the proxy's credentials`,
+      `Models      none: upstream "openai" rejected the proxy's credentials`,
     );
     expect(served.stderr()).toContain("rejected the proxy's credentials");
     expect(served.stdout() + served.stderr()).not.toContain("CANARY");

@@ -65,12 +65,12 @@ describe("the start-up block", () => {
     expect(block({}, { models: ["a", "b", "c", "d", "e", "f"] })).toContain(
       "Models      6: a, b, c, d, e, …",
     );
-    expect(block({}, { models: [] })).toContain("Models      none; the backend lists no models");
+    expect(block({}, { models: [] })).toContain("Models      none: the backend lists no models");
   });
 
   test("says why there is no model, where that is known", () => {
     const problem = 'upstream "vllm" is unreachable';
-    expect(block({}, { models: [], problem })).toContain(`Models      ${problem}`);
+    expect(block({}, { models: [], problem })).toContain(`Models      none: ${problem}`);
     expect(block({}, { problem })).not.toContain(problem);
   });
 
