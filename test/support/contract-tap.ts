@@ -33,8 +33,7 @@ export function tapContract(port: number): ContractTap {
     const sent = record(socket);
     response.once("finish", () => {
       const bytes = sent();
-      if (bytes.length > maxBytes) return;
-      const problem = check(request, bytes);
+      const problem = bytes === undefined ? undefined : check(request, bytes);
       if (problem !== undefined) violations.push(problem);
     });
   };
@@ -42,22 +41,25 @@ export function tapContract(port: number): ContractTap {
   return { violations, stop: () => unsubscribe(channel, listener) };
 }
 
-/** Everything written to a socket from now on, until it is asked for. */
-function record(socket: Socket): () => Buffer {
-  const pieces: Buffer[] = [];
+/** Everything written to a socket from now on, until it is asked for; nothing if that is too much. */
+function record(socket: Socket): () => Buffer | undefined {
+  let pieces: Buffer[] | undefined = [];
+  let length = 0;
   const write = socket.write.bind(socket);
   socket.write = ((...parameters: Parameters<Socket["write"]>) => {
     const [data, encoding] = parameters;
-    pieces.push(
+    const bytes =
       typeof data === "string"
         ? Buffer.from(data, typeof encoding === "string" ? encoding : "utf8")
-        : Buffer.from(data),
-    );
+        : Buffer.from(data);
+    length += bytes.length;
+    if (length > maxBytes) pieces = undefined;
+    pieces?.push(bytes);
     return write(...parameters);
   }) as Socket["write"];
   return () => {
     Reflect.deleteProperty(socket, "write");
-    return Buffer.concat(pieces);
+    return pieces === undefined ? undefined : Buffer.concat(pieces);
   };
 }
 
