@@ -94,7 +94,10 @@ export class StreamWriter {
       this.#headSent = true;
       return this.#response.write(text);
     }
-    return socket.write(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
+    const bytes = Buffer.byteLength(text);
+    const framed = `${bytes.toString(16)}\r\n${text}\r\n`;
+    // As many bytes as characters is ASCII, which Node writes faster under the name of Latin 1.
+    return socket.write(framed, bytes === text.length ? "latin1" : "utf8");
   }
 
   #writeHead(): void {
