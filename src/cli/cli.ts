@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { backendVariables, variables } from "../config/environment.ts";
+import { otherVariables, variables } from "../config/environment.ts";
 import { ConfigError } from "../config/load.ts";
 import { serve, type ServeOptions, type Terminal } from "./serve.ts";
 
@@ -48,15 +48,14 @@ function report(error: unknown, terminal: Terminal): number {
 }
 
 function environmentHelp(): string {
-  const rows = variables.map(({ name, describe }) => `  ${name.padEnd(24)}${describe}`);
+  const meanings = [
+    ...Object.entries(otherVariables),
+    ...variables.map(({ name, describe }) => [name, describe] as const),
+  ];
   return [
     "",
     "Environment:",
-    `  ${backendVariables[0].padEnd(24)}address of the backend's OpenAI-compatible API`,
-    `  ${backendVariables[1].padEnd(24)}the same, under its older name`,
-    `  ${backendVariables[2].padEnd(24)}its key`,
-    `  ${"PROXY_CONFIG".padEnd(24)}configuration file (YAML)`,
-    ...rows,
+    ...meanings.map(([name, meaning]) => `  ${name.padEnd(24)}${meaning}`),
     "",
   ].join("\n");
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { backendVariables, variables } from "./environment.ts";
+import { otherVariables, variables } from "./environment.ts";
 import { configSchema } from "./schema.ts";
 
 type Schema = z.core.JSONSchema.JSONSchema;
@@ -14,12 +14,6 @@ interface Section {
 }
 
 type Row = readonly string[];
-
-const backendMeanings: Readonly<Record<(typeof backendVariables)[number], string>> = {
-  OPENAI_BASE_URL: "address of the backend's OpenAI-compatible API",
-  OPENAI_API_BASE_URL: "the same, under another usual name",
-  OPENAI_API_KEY: "its key; alone it means OpenAI's own API",
-};
 
 const sectionIntroductions: Readonly<Record<Section["kind"], string>> = {
   section: "",
@@ -179,8 +173,7 @@ function durationText(milliseconds: number): string {
 
 function environmentMarkdown(): string {
   const rows = [
-    ...backendVariables.map((name) => [`\`${name}\``, "", backendMeanings[name]]),
-    ["`PROXY_CONFIG`", "", "the configuration file"],
+    ...Object.entries(otherVariables).map(([name, meaning]) => [`\`${name}\``, "", meaning]),
     ...variables.map(({ name, key, describe }) => [`\`${name}\``, `\`${key}\``, describe]),
   ];
   return [

@@ -83,6 +83,16 @@ export const backendVariables = [
   "OPENAI_API_KEY",
 ] as const;
 
+/** What the variables mean that override no single key of the file. */
+export const otherVariables: Readonly<
+  Record<(typeof backendVariables)[number] | "PROXY_CONFIG", string>
+> = {
+  OPENAI_BASE_URL: "address of the backend's OpenAI-compatible API",
+  OPENAI_API_BASE_URL: "the same, under another usual name",
+  OPENAI_API_KEY: "its key; alone it means OpenAI's own API",
+  PROXY_CONFIG: "the configuration file",
+};
+
 /** What the environment says, in the shape of the file, with the variable each key came from. */
 export function readEnvironment(environment: Environment): {
   values: ConfigFile;
