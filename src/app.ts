@@ -1,17 +1,23 @@
 import { randomInt } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { listenAddress } from "./config/listen-address.ts";
+import { adminAddress, listenAddress } from "./config/listen-address.ts";
+import { ConfigError } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { ProxyError } from "./errors.ts";
+import type { Services } from "./handlers/services.ts";
 import { Answers } from "./inference/answers.ts";
+import { EmbeddingAnswers } from "./inference/embedding-answers.ts";
+import { IgnoredNotes } from "./inference/ignored-notes.ts";
+import { LearnedNotes } from "./inference/learned-notes.ts";
 import { RunningAnswers } from "./inference/running.ts";
 import { Cards } from "./models/cards.ts";
 import { Catalog } from "./models/catalog.ts";
 import { LoadedModels } from "./models/loaded-models.ts";
 import type { Logger } from "./observe/logger.ts";
+import { Metrics } from "./observe/metrics.ts";
 import { parseKeepAlive } from "./ollama/duration.ts";
-import { routes } from "./routes.ts";
+import { adminRoutes, routes } from "./routes.ts";
 import { Guard } from "./server/guard.ts";
 import { createHttpServer } from "./server/http-server.ts";
 import { Upstream } from "./upstream/upstream.ts";
@@ -41,9 +47,24 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const cards = new Cards(config, new Date());
   const loaded = new LoadedModels(cards, parseKeepAlive(config.keep_alive) ?? 0);
   const running = new RunningAnswers();
-  const answers = new Answers({ config, log, running, newId });
+  const metrics = new Metrics();
+  const ignored = new IgnoredNotes(config.strict, log, metrics);
+  const learned = new LearnedNotes(log, metrics);
+  const answers = new Answers({ config, log, running, ignored, learned, newId });
+  const embeddings = new EmbeddingAnswers({ config, log, running, ignored, learned });
+  const services: Services = {
+    config,
+    catalog,
+    cards,
+    loaded,
+    answers,
+    embeddings,
+    metrics,
+    lifecycle,
+  };
+  const admin = await createAdmin(services, log);
   const server = await createHttpServer({
-    routes: routes({ config, catalog, cards, loaded, answers, lifecycle }),
+    routes: routes(services),
     guard: new Guard({
       checkHost: address.loopback,
       hostname: hostname(),
@@ -63,7 +84,10 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   };
   return {
     catalog,
-    listen: () => server.listen(address.host, address.port),
+    listen: async () => {
+      await admin?.listen();
+      return server.listen(address.host, address.port);
+    },
     drain: async (immediately = false) => {
       lifecycle.draining = true;
       server.startDraining();
@@ -71,9 +95,52 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       const deadline = setTimeout(interrupt, config.shutdown.drain_timeout);
       await server.close();
       clearTimeout(deadline);
+      await admin?.close();
       await Promise.all(upstreams.map((upstream) => upstream.close()));
     },
     interrupt,
+  };
+}
+
+interface Admin {
+  listen(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The second listener, where one is configured. It goes on until the last answer has ended. */
+async function createAdmin(services: Services, log: Logger): Promise<Admin | undefined> {
+  const { config, metrics } = services;
+  const address = adminAddress(config);
+  if (address === undefined) return undefined;
+  metrics.watchProcess();
+  const server = await createHttpServer({
+    routes: adminRoutes(services),
+    guard: new Guard({
+      checkHost: address.loopback,
+      hostname: hostname(),
+      origins: [],
+      apiKey: undefined,
+    }),
+    log,
+    pathPrefix: "",
+    maxBody: 1024,
+    requestTimeout: config.timeouts.request_body,
+  });
+  return {
+    listen: async () => {
+      try {
+        const port = await server.listen(address.host, address.port);
+        log.info({ port }, "serving metrics and state");
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        throw new ConfigError(`admin.listen: can't listen on ${config.admin.listen} (${code})`);
+      }
+    },
+    close: async () => {
+      const closed = server.close();
+      server.cut();
+      await closed;
+    },
   };
 }
 

@@ -9,6 +9,7 @@ const errorTable = {
   not_found: { status: 404, type: "not_found_error" },
   body_too_large: { status: 413, type: "invalid_request_error" },
   unsupported_encoding: { status: 415, type: "invalid_request_error" },
+  context_overflow: { status: 400, type: "invalid_request_error" },
   upstream_rejected: { status: 400, type: "invalid_request_error" },
   upstream_unauthorized: { status: 502, type: "api_error" },
   upstream_overloaded: { status: 503, type: "api_error" },
@@ -24,6 +25,19 @@ const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable;
 
+/** What a backend said when it refused, taken apart. */
+export interface Refusal {
+  /** Of the response, or named in its body. */
+  readonly status: number | undefined;
+  /** One printable line. */
+  readonly message: string;
+  /** The field that the backend complains of, where it names one. */
+  readonly param?: string;
+  readonly code?: string;
+  /** The same from a list of complaints, one a field. */
+  readonly locations: readonly string[];
+}
+
 export interface ProxyErrorOptions {
   /** HTTP status, where the table's is not the true one (a backend's own 4xx or 5xx). */
   readonly status?: number;
@@ -31,6 +45,7 @@ export interface ProxyErrorOptions {
   readonly retryAfter?: number;
   /** The short cause told on a stream that had begun, where it differs from the message. */
   readonly reason?: string;
+  readonly refusal?: Refusal;
   readonly cause?: unknown;
 }
 
@@ -40,6 +55,8 @@ export class ProxyError extends Error {
   readonly status: number;
   readonly retryAfter: number | undefined;
   readonly reason: string;
+  /** Of a backend; what it names can be left out of another try. */
+  readonly refusal: Refusal | undefined;
 
   constructor(code: ErrorCode, message: string, options: ProxyErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -48,6 +65,7 @@ export class ProxyError extends Error {
     this.status = options.status ?? errorTable[code].status;
     this.retryAfter = options.retryAfter;
     this.reason = options.reason ?? message;
+    this.refusal = options.refusal;
   }
 
   /** OpenAI's `error.type` for this failure, as Ollama's own `/v1` routes name it. */
@@ -66,6 +84,14 @@ export function toProxyError(error: unknown): ProxyError {
 
 export function invalidRequest(message: string): ProxyError {
   return new ProxyError("invalid_request", message);
+}
+
+/** What a prompt is that its model can't hold. Ollama's text. */
+export function contextOverflow(): ProxyError {
+  return new ProxyError(
+    "context_overflow",
+    "the prompt is longer than the context length currently available to the model; shorten the prompt, adjust the context length in settings, or use a model with a longer context length",
+  );
 }
 
 /** Ollama's text for a model nobody serves; `ollama run` pulls when it sees this 404. */

@@ -1,4 +1,6 @@
+import { metrics, state } from "./handlers/admin.ts";
 import { chat } from "./handlers/chat.ts";
+import { embed, embeddings } from "./handlers/embed.ts";
 import { generate } from "./handlers/generate.ts";
 import { healthz, readyz, root, version } from "./handlers/health.ts";
 import { list, processes, show } from "./handlers/models.ts";
@@ -17,6 +19,8 @@ export function routes(services: Services): Route[] {
     ollama("POST", "/api/show", show),
     ollama("POST", "/api/chat", chat),
     ollama("POST", "/api/generate", generate),
+    ollama("POST", "/api/embed", embed),
+    ollama("POST", "/api/embeddings", embeddings),
 
     openai("GET", "/models", listOpenAI),
     openai("GET", "/models/*", showOpenAI),
@@ -29,6 +33,20 @@ export function routes(services: Services): Route[] {
     { ...ollama("HEAD GET", "/healthz", healthz), open: true },
     { ...ollama("HEAD GET", "/readyz", readyz), open: true },
   ];
+  return served(table, services);
+}
+
+/** What the admin listener serves, and the public one does not. */
+export function adminRoutes(services: Services): Route[] {
+  const table = [
+    ollama("HEAD GET", "/metrics", metrics),
+    ollama("HEAD GET", "/state", state),
+    ollama("HEAD GET", "/healthz", healthz),
+  ];
+  return served(table, services);
+}
+
+function served(table: readonly Line[], services: Services): Route[] {
   return table.map((line) => ({ ...line, handler: line.handler(services) }));
 }
 

@@ -82,6 +82,7 @@ const shapes = {
   "/api/ps": "ps",
   "/api/show": "show",
   "/api/embed": "embed",
+  "/api/embeddings": "embeddings",
   "/v1/models": "openai models",
 };
 

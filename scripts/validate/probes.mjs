@@ -53,7 +53,11 @@ export function probesFor({ model, capabilities }) {
       }),
     both("load", "/api/chat", { model, messages: [] }),
     both("load", "/api/generate", { model }),
-    can("embedding") && [post("embed", "/api/embed", { model, input: ["a", "b"] })],
+    can("embedding") && [
+      post("embed", "/api/embed", { model, input: ["a", "b"] }),
+      post("embed nothing", "/api/embed", { model, input: [] }),
+      post("embed", "/api/embeddings", { model, prompt: "a" }),
+    ],
   ];
   return [...fixed(model), ...asked.filter(Boolean).flat()];
 }

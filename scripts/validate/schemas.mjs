@@ -173,13 +173,17 @@ export const schemas = {
   "generate failure": z.strictObject({ ...failure, response: z.literal("") }),
   "generate load": z.strictObject({ ...loading, response: z.literal("") }),
 
-  embed: z.strictObject({
-    model: text,
-    embeddings: z.array(z.array(z.number()).min(1)),
-    total_duration: positive.optional(),
-    load_duration: positive.optional(),
-    prompt_eval_count: positive.optional(),
-  }),
+  embed: z.union([
+    z.strictObject({
+      model: text,
+      embeddings: z.array(z.array(z.number()).min(1)).min(1),
+      total_duration: positive,
+      load_duration: positive,
+      prompt_eval_count: positive,
+    }),
+    z.strictObject({ model: text, embeddings: z.tuple([]) }),
+  ]),
+  embeddings: z.strictObject({ embedding: z.array(z.number()) }),
 
   // What /v1 answers is the backend's; only what clients can't do without is asked for.
   "openai error": z.strictObject({ error: openaiError }),

@@ -1,7 +1,14 @@
 import { Command } from "commander";
 import { otherVariables, variables } from "../config/environment.ts";
 import { ConfigError } from "../config/load.ts";
-import { serve, type ServeOptions, type Terminal } from "./serve.ts";
+import { check, type CheckOptions } from "./check.ts";
+import type { ConfigurationOptions } from "./configuration.ts";
+import { serve, type Terminal } from "./serve.ts";
+
+const configOption = [
+  "-c, --config <file>",
+  "configuration file (YAML); default ./ollama-openai-proxy.yaml",
+] as const;
 
 /** Runs the command line; every expected failure is a sentence, not a stack. */
 export async function runCli(
@@ -20,10 +27,18 @@ export async function runCli(
   program
     .command("serve", { isDefault: true })
     .description("serve the Ollama API (this is what happens without a command)")
-    .option("-c, --config <file>", "configuration file (YAML); default ./ollama-openai-proxy.yaml")
+    .option(...configOption)
     .option("-l, --listen <address>", "address to listen on; default 127.0.0.1:11434")
     .addHelpText("after", () => environmentHelp())
-    .action((options: ServeOptions) => serve(options, terminal));
+    .action((options: ConfigurationOptions) => serve(options, terminal));
+  program
+    .command("check")
+    .description("tell how each backend is talked to, and what it refuses")
+    .option(...configOption)
+    .option("-m, --model <name>", "model to ask; default the first of each backend")
+    .option("--no-request", "ask no model: nothing that costs tokens")
+    .addHelpText("after", () => environmentHelp())
+    .action((options: CheckOptions) => check(options, terminal));
   program.addHelpText("after", () => environmentHelp());
   try {
     await program.parseAsync([...argv], { from: "user" });
@@ -43,7 +58,7 @@ function report(error: unknown, terminal: Terminal): number {
     code?: string;
   };
   if (code?.startsWith("commander.") === true) return exitCode ?? 1;
-  terminal.stderr.write(`ollama-openai-proxy failed to start: ${message ?? String(error)}\n`);
+  terminal.stderr.write(`ollama-openai-proxy failed: ${message ?? String(error)}\n`);
   return 1;
 }
 

@@ -1,13 +1,9 @@
-import { existsSync } from "node:fs";
 import { createApp, type App } from "../app.ts";
 import type { Environment } from "../config/environment.ts";
-import { ConfigError, loadConfig } from "../config/load.ts";
-import type { ConfigFile } from "../config/schema.ts";
+import { ConfigError } from "../config/load.ts";
 import { createLogger } from "../observe/logger.ts";
-import { chooseBackend } from "./backend.ts";
+import { configure, type ConfigurationOptions } from "./configuration.ts";
 import { startupBlock } from "./startup-block.ts";
-
-const defaultFile = "./ollama-openai-proxy.yaml";
 
 /** What a command may use of the process it runs in. */
 export interface Terminal {
@@ -19,43 +15,21 @@ export interface Terminal {
   exit(code: number): void;
 }
 
-export interface ServeOptions {
-  readonly config?: string;
-  readonly listen?: string;
-}
-
 /** Serves until a signal. @throws ConfigError in words for the user */
-export async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
-  const { environment } = terminal;
-  const file =
-    options.config ??
-    environment["PROXY_CONFIG"] ??
-    (existsSync(defaultFile) ? defaultFile : undefined);
-  const sources = { environment, ...(file === undefined ? {} : { file }) };
-  const flags: ConfigFile = options.listen === undefined ? {} : { listen: options.listen };
-  const configured = loadConfig({ ...sources, flags });
-  const choice =
-    configured.upstreams.length > 0
-      ? { upstreams: configured.upstreams, because: file ?? "configured" }
-      : await chooseBackend(environment);
-  const config = loadConfig({
-    ...sources,
-    flags: { ...flags, upstreams: [...choice.upstreams] },
-    ...(configured.upstreams.length > 0 ? {} : { backendSource: choice.because }),
-  });
+export async function serve(options: ConfigurationOptions, terminal: Terminal): Promise<void> {
+  const { config, because, demo } = await configure(options, terminal.environment);
   const text =
     config.log.format === "auto" ? terminal.stderr.isTTY === true : config.log.format === "text";
   const log = createLogger({ level: config.log.level, text, output: terminal.stderr });
   const app = await createApp(config, log);
   const port = await listen(app, config.listen);
   const models = (await app.catalog.list()).map((model) => model.name);
-  const { because } = choice;
   const [problem] = app.catalog.problems;
   terminal.stdout.write(
     startupBlock({ config, port, because, models, problem, nodeVersion: terminal.nodeVersion }),
   );
   stopOnSignals(app, terminal, async () => {
-    if ("demo" in choice) await choice.demo?.close();
+    await demo?.close();
   });
 }
 

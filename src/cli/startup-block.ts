@@ -1,4 +1,4 @@
-import { listenAddress } from "../config/listen-address.ts";
+import { adminAddress, listenAddress } from "../config/listen-address.ts";
 import type { Config } from "../config/schema.ts";
 
 export interface StartupFacts {
@@ -32,6 +32,7 @@ export function startupBlock(facts: StartupFacts): string {
     `  Backend     ${backends.join(", ")}: ${facts.because}`,
     `  Models      ${modelsLine(facts)}`,
     ...exposure(config, loopback),
+    ...admin(config),
     ...endOfLife(facts.nodeVersion),
     "",
     "  Try it:",
@@ -55,6 +56,13 @@ function exposure(config: Config, loopback: boolean): string[] {
   return config.api_key === undefined
     ? ["  EXPOSED     other machines can use your backends without any key (PROXY_INSECURE)"]
     : ["  Exposed     other machines can use your backends with the key PROXY_API_KEY"];
+}
+
+function admin(config: Config): string[] {
+  const address = adminAddress(config);
+  if (address === undefined) return [];
+  const reach = address.loopback ? "this machine only" : "EXPOSED: without any key";
+  return [`  Admin       ${config.admin.listen}/metrics, /state  (${reach})`];
 }
 
 function endOfLife(nodeVersion: string): string[] {

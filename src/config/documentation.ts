@@ -80,9 +80,16 @@ export function configurationMarkdown(): string {
   };
   return [
     introduction,
-    ...[top, ...sectionsOf(top)].map(sectionMarkdown),
+    ...unique([top, ...sectionsOf(top)]).map(sectionMarkdown),
     environmentMarkdown(),
   ].join("\n");
+}
+
+/** A group that stands in several places is described once. */
+function unique(sections: readonly Section[]): Section[] {
+  return [
+    ...new Map(sections.toReversed().map((section) => [section.name, section])).values(),
+  ].toReversed();
 }
 
 function sectionMarkdown(section: Section): string {
@@ -101,8 +108,16 @@ function settingRows({ schema, defaults }: Section): Row[] {
     `\`${key}\``,
     sectionOf(key, property, {}) === undefined ? typeName(property) : `[below](#${key})`,
     defaultText(property, defaults[key], schema.required?.includes(key) === true),
-    property.description ?? "",
+    meaningOf(property),
   ]);
+}
+
+/** Beyond as many, values would make a column too wide. */
+const mostShown = 10;
+
+function meaningOf({ description = "", enum: values = [] }: Schema): string {
+  if (values.length <= mostShown) return description;
+  return `${description} One of ${values.map((value) => `\`${String(value)}\``).join(", ")}.`;
 }
 
 function sectionsOf({ schema, defaults }: Section): Section[] {
@@ -134,6 +149,7 @@ function sectionOf(
 }
 
 function typeName(schema: Schema): string {
+  if (schema.enum !== undefined && schema.enum.length > mostShown) return "a name";
   if (schema.enum !== undefined)
     return schema.enum.map((value) => `\`${String(value)}\``).join(", ");
   if (isDuration(schema)) return "duration";
@@ -156,7 +172,11 @@ function typeName(schema: Schema): string {
 
 /** The only setting type with alternatives: seconds, or a text with a unit. */
 function isDuration(schema: Schema): boolean {
-  return schema.anyOf?.some((alternative) => asSchema(alternative)?.pattern !== undefined) === true;
+  const alternatives = (schema.anyOf ?? []).map((alternative) => asSchema(alternative));
+  return (
+    alternatives.some((alternative) => alternative?.type === "number") &&
+    alternatives.some((alternative) => alternative?.pattern !== undefined)
+  );
 }
 
 function defaultText(schema: Schema, value: unknown, required: boolean): string {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { capabilities } from "../ollama/responses.ts";
+import { dialectFields, type DialectOverrides } from "../dialects/dialect.ts";
 import { dialectIds } from "../dialects/dialects.ts";
 
 /** "500ms", "30s", "5m", "1h", or a number of seconds; becomes milliseconds. */
@@ -15,6 +16,18 @@ const duration = z
     return Number.parseFloat(value) * factor[unit];
   });
 
+const dialectSettings = {
+  dialect: z
+    .enum(dialectIds)
+    .optional()
+    .describe("How it differs from OpenAI's API; told from its address and answers when absent."),
+  overrides: dialectFields
+    .partial()
+    .transform((given) => given as DialectOverrides)
+    .optional()
+    .describe("Corrections of that dialect, field by field."),
+};
+
 const upstreamSchema = z.strictObject({
   id: z
     .string()
@@ -28,10 +41,7 @@ const upstreamSchema = z.strictObject({
     .string()
     .optional()
     .describe("Its key; write `${NAME}` to take it from the environment."),
-  dialect: z
-    .enum(dialectIds)
-    .optional()
-    .describe("How it differs from OpenAI's API; told from its address when absent."),
+  ...dialectSettings,
   models: z
     .array(z.string().min(1))
     .optional()
@@ -49,6 +59,7 @@ const modelSchema = z.strictObject({
     .optional()
     .describe("What the model can do; decides what clients offer and what is refused."),
   context_length: z.int().positive().optional().describe("Its context window in tokens."),
+  ...dialectSettings,
 });
 
 const timeoutsSchema = z.strictObject({
@@ -74,6 +85,15 @@ const shutdownSchema = z.strictObject({
   drain_timeout: duration
     .default(60_000)
     .describe("How long running streams may go on after that."),
+});
+
+const adminSchema = z.strictObject({
+  listen: z
+    .string()
+    .optional()
+    .describe(
+      "Address of a second port with `/metrics` for Prometheus, `/state` and `/healthz`. It asks for no key, so any but loopback needs `insecure`.",
+    ),
 });
 
 const logSchema = z.strictObject({
@@ -133,6 +153,16 @@ export const configSchema = z.strictObject({
     .positive()
     .default(4096)
     .describe("Context window told of models whose own nobody knows."),
+  strict: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Refuse with 400 what a backend can't be told, instead of naming it in `x-proxy-ignored`.",
+    ),
+  image_urls: z
+    .boolean()
+    .default(false)
+    .describe("Let `http` URLs of images through to the backend, which then fetches them."),
   stream_format: z
     .enum(["auto", "ndjson", "sse"])
     .default("auto")
@@ -161,6 +191,9 @@ export const configSchema = z.strictObject({
     ),
   timeouts: timeoutsSchema.prefault({}).describe("All limits of time."),
   shutdown: shutdownSchema.prefault({}).describe("What SIGTERM does."),
+  admin: adminSchema
+    .prefault({})
+    .describe("What operators see: counts, and what was learned of each backend; off when absent."),
   log: logSchema.prefault({}).describe("Logging; prompts, answers and keys are never logged."),
 });
 

@@ -1,5 +1,6 @@
 import type { Dialect } from "./dialect.ts";
 import { generic } from "./generic.ts";
+import { templateThinking } from "./thinking.ts";
 
 /**
  * A server of one's own, on a loopback or private address: llama.cpp, vLLM, SGLang, LM Studio and
@@ -16,5 +17,6 @@ export const genericLocal: Dialect = {
     min_p: ["min_p"],
     repeat_penalty: ["repeat_penalty", "repetition_penalty"],
   },
-  thinkingVariables: ["enable_thinking", "thinking"],
+  max_stops: 16,
+  think: templateThinking(["enable_thinking", "thinking"]),
 };

@@ -32,3 +32,11 @@ export function refuseWhatModelCannot({ model, facts }: Target, demand: Demand):
     throw invalidRequest(`"${demand.model}" does not support thinking`);
   }
 }
+
+/** @throws ProxyError 400 `"…" does not support embeddings` */
+export function refuseWithoutEmbeddings({ facts }: Target, model: string): void {
+  const { capabilities, capabilitiesKnown } = facts;
+  if (capabilitiesKnown && !capabilities.includes("embedding")) {
+    throw invalidRequest(`"${model}" does not support embeddings`);
+  }
+}

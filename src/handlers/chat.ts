@@ -3,7 +3,7 @@ import { chatLineText } from "../inference/line-text.ts";
 import { parseChatRequest } from "../ollama/requests.ts";
 import { resolveTarget } from "../routing/resolve.ts";
 import { sendJson } from "../server/responses.ts";
-import { toChatCompletionRequest } from "../translate/inference-request.ts";
+import { toChatCompletionRequest } from "../translate/chat-request.ts";
 import { joinChat } from "../translate/joined-response.ts";
 import { ChatResponseEncoder } from "../translate/response-encoder.ts";
 import { refuseWhatModelCannot } from "./capabilities.ts";
@@ -32,14 +32,21 @@ export const chat: ServiceHandler = (services) => async (request, reply) => {
       done_reason: keepAlive === 0 ? "unload" : "load",
     });
   }
-  const { upstream, entry } = target.model;
   await services.answers.ollama({
     request,
     reply,
     target,
     model,
     stream,
-    lowered: toChatCompletionRequest(chatRequest, entry.id, upstream.dialect),
+    question: {
+      request: chatRequest,
+      messages,
+      lower: (left, backend) =>
+        toChatCompletionRequest(
+          { request: chatRequest, messages: left, tools, ignored: [] },
+          backend,
+        ),
+    },
     encoder: new ChatResponseEncoder(identity),
     lineText: chatLineText(identity),
     join: joinChat,

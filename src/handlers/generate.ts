@@ -4,7 +4,7 @@ import { parseGenerateRequest, type GenerateRequest } from "../ollama/requests.t
 import { resolveTarget } from "../routing/resolve.ts";
 import { sendJson } from "../server/responses.ts";
 import { encodeContext } from "../translate/context.ts";
-import { toGenerateRequest, toMessages } from "../translate/inference-request.ts";
+import { toGenerateRequest, toMessages } from "../translate/generate-request.ts";
 import { joinGenerate } from "../translate/joined-response.ts";
 import { GenerateResponseEncoder } from "../translate/response-encoder.ts";
 import { refuseWhatModelCannot } from "./capabilities.ts";
@@ -23,7 +23,8 @@ export const generate: ServiceHandler = (services) => async (request, reply) => 
     insert: suffix !== "",
   });
   services.loaded.use(target.model, keepAlive, options.known.num_ctx);
-  const identity = { model, createdAt: new Date().toISOString() };
+  const now = new Date();
+  const identity = { model, createdAt: now.toISOString() };
   if (prompt === "" && images.length === 0 && suffix === "") {
     return sendJson(reply, {
       model,
@@ -33,15 +34,17 @@ export const generate: ServiceHandler = (services) => async (request, reply) => 
       done_reason: keepAlive === 0 ? "unload" : "load",
     });
   }
-  const { upstream, entry } = target.model;
-  const canInsert = target.facts.capabilities.includes("insert");
   await services.answers.ollama({
     request,
     reply,
     target,
     model,
     stream,
-    lowered: toGenerateRequest(generateRequest, entry.id, upstream.dialect, canInsert),
+    question: {
+      request: generateRequest,
+      messages: toMessages(generateRequest),
+      lower: (left, backend) => toGenerateRequest(generateRequest, left, backend, datesOf(now)),
+    },
     encoder: new GenerateResponseEncoder(
       identity,
       generateRequest.raw ? undefined : contextOf(generateRequest),
@@ -51,6 +54,16 @@ export const generate: ServiceHandler = (services) => async (request, reply) => 
   });
   return reply;
 };
+
+/** For templates that tell the date. */
+function datesOf(now: Date): { currentDate: string; yesterdayDate: string } {
+  const yesterday = new Date(now.getTime() - 86_400_000);
+  return { currentDate: dateText(now), yesterdayDate: dateText(yesterday) };
+}
+
+function dateText(time: Date): string {
+  return time.toISOString().slice(0, 10);
+}
 
 function refuseMixedRaw({ raw, system, template, context }: GenerateRequest): void {
   if (raw && (system !== "" || template !== "" || context.length > 0)) {

@@ -1,9 +1,11 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Config } from "../config/schema.ts";
 import type { Answers } from "../inference/answers.ts";
+import type { EmbeddingAnswers } from "../inference/embedding-answers.ts";
 import type { Cards } from "../models/cards.ts";
 import type { Catalog } from "../models/catalog.ts";
 import type { LoadedModels } from "../models/loaded-models.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { parseJsonBody, refuseEncodedBody } from "../server/json-body.ts";
 
 /** What handlers work with; made once, by the composition root. */
@@ -13,6 +15,8 @@ export interface Services {
   readonly cards: Cards;
   readonly loaded: LoadedModels;
   readonly answers: Answers;
+  readonly embeddings: EmbeddingAnswers;
+  readonly metrics: Metrics;
   readonly lifecycle: { readonly draining: boolean };
 }
 

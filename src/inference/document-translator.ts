@@ -18,7 +18,7 @@ export class DocumentTranslator implements Translator<string> {
   #passed = false;
 
   constructor(newId: () => string) {
-    this.#decoder = new ChunkDecoder(newId);
+    this.#decoder = new ChunkDecoder({ newId });
   }
 
   get progress(): Progress {

@@ -1,40 +1,61 @@
 import type { FastifyReply } from "fastify";
+import { invalidRequest } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { Exchange } from "./exchange.ts";
 
 const maxRemembered = 1_000;
+const header = "x-proxy-ignored";
 const maxHeaderLength = 1_024;
 
-/** Tells what a request asked for and did not get: each time in a header, once in the log. */
+/** Tells what a request asked for and did not get: each time in a header and a count, once in the log. */
 export class IgnoredNotes {
+  readonly #strict: boolean;
   readonly #log: Logger;
+  readonly #metrics: Metrics;
   readonly #logged = new Set<string>();
 
-  constructor(log: Logger) {
+  constructor(strict: boolean, log: Logger, metrics: Metrics) {
+    this.#strict = strict;
     this.#log = log;
+    this.#metrics = metrics;
   }
 
-  /** @returns the header's value; empty when nothing was ignored */
-  note(reply: FastifyReply, model: string, names: readonly string[]): string {
-    const value = names.map((name) => name.replace(/[^\w.-]/g, "_")).join(", ");
-    const ignored = value.slice(0, maxHeaderLength);
-    if (ignored !== "") reply.header("x-proxy-ignored", ignored);
-    const key = `${model} ${ignored}`;
-    if (ignored !== "" && !this.#logged.has(key) && this.#logged.size < maxRemembered) {
-      this.#logged.add(key);
-      this.#log.warn(
-        { model, ignored },
-        "this backend can't be told some of what a client asked for",
-      );
+  /** Takes the place of what was noted of an earlier try. @throws ProxyError 400 with `strict` */
+  note({ reply, target }: Pick<Exchange, "reply" | "target">, names: readonly string[]): void {
+    if (this.#strict && names.length > 0) {
+      throw invalidRequest(`this backend can't be told: ${names.join(", ")}`);
     }
-    return ignored;
+    const fields = names.map((name) => name.replace(/[^\w.-]/g, "_"));
+    const ignored = fields.join(", ").slice(0, maxHeaderLength);
+    this.#count(fields, reply);
+    if (ignored === "") reply.removeHeader(header);
+    else reply.header(header, ignored);
+    this.#logOnce(target.model.name, ignored);
   }
 
-  /** An answer that a filter cut short ends with `stop` for Ollama's clients; the header tells. */
-  filtered(reply: FastifyReply, ignored: string, finishReason: string | undefined): void {
-    if (finishReason !== "content_filter") return;
-    reply.header(
-      "x-proxy-ignored",
-      ignored === "" ? "content_filter" : `${ignored}, content_filter`,
+  /** One thing more, which nobody asked against and so is no error. */
+  add(reply: FastifyReply, name: string): void {
+    const noted = reply.getHeader(header);
+    this.#metrics.countIgnored(name);
+    reply.header(header, noted === undefined ? name : `${String(noted)}, ${name}`);
+  }
+
+  /** A request that is tried again says most of it again. */
+  #count(fields: readonly string[], reply: FastifyReply): void {
+    const noted = String(reply.getHeader(header) ?? "").split(", ");
+    for (const field of fields) {
+      if (!noted.includes(field)) this.#metrics.countIgnored(field);
+    }
+  }
+
+  #logOnce(model: string, ignored: string): void {
+    const key = `${model} ${ignored}`;
+    if (ignored === "" || this.#logged.has(key) || this.#logged.size >= maxRemembered) return;
+    this.#logged.add(key);
+    this.#log.warn(
+      { model, ignored },
+      "this backend can't be told some of what a client asked for",
     );
   }
 }

@@ -2,7 +2,7 @@ import { ProxyError } from "../errors.ts";
 import type { ServerSentEvent } from "../openai/server-sent-events.ts";
 import { ChunkDecoder, type Progress } from "../translate/chunk-events.ts";
 import type { CompletionEvent } from "../translate/events.ts";
-import type { LoweredRequest } from "../translate/inference-request.ts";
+import type { LoweredRequest } from "../translate/backend.ts";
 import { toMetrics } from "../translate/metrics.ts";
 import type { ResponseEncoder } from "../translate/response-encoder.ts";
 import type { Stopwatch } from "./stopwatch.ts";
@@ -24,10 +24,10 @@ export class OllamaTranslator<Response> implements Translator<Response> {
   constructor(
     encoder: ResponseEncoder<Response>,
     stopwatch: Stopwatch,
-    { promptEstimate, topLogprobs }: Pick<LoweredRequest, "promptEstimate" | "topLogprobs">,
+    { promptEstimate, decoding }: Pick<LoweredRequest, "promptEstimate" | "decoding">,
     newId: () => string,
   ) {
-    this.#decoder = new ChunkDecoder(newId, topLogprobs);
+    this.#decoder = new ChunkDecoder({ newId, ...decoding });
     this.#encoder = encoder;
     this.#stopwatch = stopwatch;
     this.#promptEstimate = promptEstimate;
@@ -35,6 +35,10 @@ export class OllamaTranslator<Response> implements Translator<Response> {
 
   get progress(): Progress {
     return this.#decoder.progress;
+  }
+
+  get stopped(): boolean {
+    return this.#decoder.stopped;
   }
 
   push(event: ServerSentEvent): Response[] {

@@ -1,6 +1,7 @@
 import { ProxyError } from "../errors.ts";
 import { isErrorObject, toBackendError } from "../openai/error-body.ts";
 import { asArray, asObject, isObject, parseJson, type JsonObject } from "../openai/json.ts";
+import { parseLoosely, splitValues } from "../openai/loose-json.ts";
 import { errorBody, type ErrorShape } from "../server/responses.ts";
 import type { ServerSentEvent } from "../openai/server-sent-events.ts";
 import type { Progress } from "../translate/chunk-events.ts";
@@ -37,14 +38,17 @@ export class OpenAITranslator implements Translator<string> {
 
   push(event: ServerSentEvent): string[] {
     if (this.#progress === "complete") return [];
-    const frame = toFrame(event);
+    let frame = toFrame(event);
     if (event.data.trim() === "[DONE]") {
       this.#progress = "complete";
       return this.#release(frame);
     }
-    const parsed = parseJson(event.data);
-    if (parsed === undefined)
-      throw new ProxyError("upstream_malformed", "invalid response from upstream");
+    let parsed = parseJson(event.data);
+    if (parsed === undefined) {
+      parsed = parseLoosely(event.data);
+      if (parsed === undefined) return this.#pushValues(event);
+      frame = toFrame({ name: event.name, data: JSON.stringify(parsed) });
+    }
     if (event.name === "error" || isErrorObject(parsed)) throw toBackendError(parsed);
     const chunk = asObject(parsed) ?? {};
     const choices = asArray(chunk["choices"]);
@@ -61,6 +65,15 @@ export class OpenAITranslator implements Translator<string> {
     }
     this.#prelude.push(frame);
     return [];
+  }
+
+  /** Several values in one event, as some gateways glue them. */
+  #pushValues({ name, data }: ServerSentEvent): string[] {
+    const values = splitValues(data);
+    if (values.length < 2) {
+      throw new ProxyError("upstream_malformed", "invalid response from upstream");
+    }
+    return values.flatMap((value) => this.push({ name, data: value }));
   }
 
   end(): string[] {

@@ -2,7 +2,7 @@ import type { Timeouts } from "../config/schema.ts";
 import { toProxyError, whileRunning, type ProxyError } from "../errors.ts";
 import { BodyReader } from "../openai/body-reader.ts";
 import type { Failures } from "../upstream/failures.ts";
-import type { ResponseListener, UpstreamCall } from "../upstream/upstream.ts";
+import type { ResponseListener, UpstreamCall } from "../upstream/response-handler.ts";
 import type { Stopwatch } from "./stopwatch.ts";
 import type { Sink } from "./sinks.ts";
 import type { Translator } from "./translator.ts";
@@ -137,8 +137,9 @@ export class Pipeline<Out> implements ResponseListener {
     sink.end();
     this.#settle("ok");
     this.#finishedAt = performance.now();
+    if (translator.stopped === true) this.#stopUpstream();
     // Let the connection end by itself, so that it can be used again; but not for long.
-    if (!this.#upstreamEnded) this.#armWatch();
+    else if (!this.#upstreamEnded) this.#armWatch();
   }
 
   #attempt(step: () => void): void {
@@ -170,7 +171,10 @@ export class Pipeline<Out> implements ResponseListener {
    */
   #beforeAnything(error: ProxyError): ProxyError {
     const { failures } = this.#options;
-    if (error.code === "upstream_failed") return failures.refusal(error.status, error.message);
+    if (error.code === "upstream_failed") {
+      const { status, message, refusal } = error;
+      return failures.refusal(status, refusal ?? { status, message, locations: [] });
+    }
     return vagueReasons.has(error.message) ? failures.malformed(error) : error;
   }
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Config } from "../config/schema.ts";
 import { comparableName } from "../ollama/model-name.ts";
 import type { Capability, ListedModel, ModelDetails, ShowResponse } from "../ollama/responses.ts";
+import type { ConfiguredDialect } from "../upstream/known-dialect.ts";
 import type { CatalogModel } from "./catalog.ts";
 
 /** What a model of which nothing is known is taken to do; it is never refused anything. */
@@ -14,6 +15,10 @@ export interface ModelFacts {
   readonly capabilitiesKnown: boolean;
   /** Tokens. */
   readonly contextLength: number;
+  /** Whether anybody told it; else it is the configuration's default. */
+  readonly contextLengthKnown: boolean;
+  /** What the configuration says of the model's dialect. */
+  readonly configured: ConfiguredDialect;
 }
 
 export class Cards {
@@ -32,11 +37,13 @@ export class Cards {
       ([key]) => comparableName(key) === wanted,
     )?.[1];
     const capabilities = configured?.capabilities ?? entry.capabilities;
+    const contextLength = configured?.context_length ?? entry.contextLength;
     return {
       capabilities: capabilities ?? presumed,
       capabilitiesKnown: capabilities !== undefined,
-      contextLength:
-        configured?.context_length ?? entry.contextLength ?? this.#config.context_length,
+      contextLength: contextLength ?? this.#config.context_length,
+      contextLengthKnown: contextLength !== undefined,
+      configured: configured ?? {},
     };
   }
 

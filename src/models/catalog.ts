@@ -1,3 +1,4 @@
+import { toProxyError, type ProxyError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
 import { comparableName, withTag } from "../ollama/model-name.ts";
 import type { Upstream } from "../upstream/upstream.ts";
@@ -28,7 +29,7 @@ interface Index {
 interface UpstreamList {
   readonly entries: readonly ModelEntry[];
   /** Why the last try failed, if it did; the entries before it are still good to show. */
-  readonly problem: string | undefined;
+  readonly problem: ProxyError | undefined;
 }
 
 /** Which backend serves which model, from the backends' own lists, kept for half a minute. */
@@ -55,7 +56,15 @@ export class Catalog {
 
   /** Why backends could not tell their models, as of the last try. */
   get problems(): readonly string[] {
-    return [...this.#lists.values()].flatMap(({ problem }) => problem ?? []);
+    return [...this.#lists.values()].flatMap(({ problem }) => problem?.message ?? []);
+  }
+
+  /** What each backend told of its models, as of the last try. */
+  get lists(): readonly ({ readonly upstream: Upstream } & UpstreamList)[] {
+    return this.#upstreams.map((upstream) => ({
+      upstream,
+      ...(this.#lists.get(upstream) ?? { entries: [], problem: undefined }),
+    }));
   }
 
   /** Every model, in the order of the backends; of two with one name the first backend's counts. */
@@ -143,14 +152,16 @@ export class Catalog {
       return;
     }
     try {
-      const listed = readModelList(await upstream.getJson("/models", listTimeout));
+      const list = await upstream.getJson("/models", listTimeout);
+      await upstream.recognise(list);
+      const listed = readModelList(list);
       const entries = keepDates(listed, this.#lists.get(upstream)?.entries ?? []);
       this.#lists.set(upstream, { entries, problem: undefined });
     } catch (error) {
       const before = this.#lists.get(upstream);
-      const problem = (error as Error).message;
+      const problem = toProxyError(error);
       this.#lists.set(upstream, { entries: before?.entries ?? [], problem });
-      this.#log.warn({ upstream: upstream.id }, `no model list: ${problem}`);
+      this.#log.warn({ upstream: upstream.id }, `no model list: ${problem.message}`);
     }
   }
 }

@@ -26,6 +26,8 @@ const optionTypes = {
 
 export type OptionName = keyof typeof optionTypes;
 
+export const optionNames = Object.keys(optionTypes) as [OptionName, ...OptionName[]];
+
 type OptionValue<Name extends OptionName> = (typeof optionTypes)[Name] extends "array"
   ? readonly string[]
   : (typeof optionTypes)[Name] extends "boolean"

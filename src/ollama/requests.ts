@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { invalidRequest } from "../errors.ts";
-import { parseImage, type Image } from "./image.ts";
+import { check, foldKeys, isRecord, optional, text } from "./fields.ts";
+import { parseMedia, type Media } from "./media.ts";
 import { parseKeepAlive, type KeepAlive } from "./duration.ts";
 import { noOptions, parseOptions, type Options } from "./options.ts";
 
@@ -20,7 +21,7 @@ export interface Message {
   readonly role: string;
   readonly content: string;
   readonly thinking: string | undefined;
-  readonly images: readonly Image[];
+  readonly images: readonly Media[];
   readonly toolCalls: readonly ToolCall[];
   readonly toolName: string | undefined;
   readonly toolCallId: string | undefined;
@@ -41,6 +42,8 @@ export interface InferenceRequest {
   readonly keepAlive: KeepAlive | undefined;
   readonly logprobs: boolean;
   readonly topLogprobs: number;
+  /** Whether the oldest turns may be left out when the context is full. */
+  readonly truncate: boolean;
   /** Fields the client sent that Ollama does not have, by name. */
   readonly unknown: readonly string[];
 }
@@ -57,19 +60,13 @@ export interface GenerateRequest extends InferenceRequest {
   readonly template: string;
   readonly context: readonly number[];
   readonly raw: boolean;
-  readonly images: readonly Image[];
+  readonly images: readonly Media[];
 }
 
 export interface ShowRequest {
   readonly model: string;
   readonly verbose: boolean;
 }
-
-/** `null` means absence everywhere, as in Go. */
-const optional = <T extends z.ZodType>(schema: T) =>
-  schema.nullish().transform((value) => value ?? undefined);
-
-const text = optional(z.string());
 
 const inferenceFields = {
   model: text,
@@ -80,6 +77,7 @@ const inferenceFields = {
   keep_alive: z.unknown().optional(),
   logprobs: optional(z.boolean()),
   top_logprobs: optional(z.number()),
+  truncate: optional(z.boolean()),
 };
 
 const toolCallSchema = z.object({
@@ -155,7 +153,7 @@ export function parseGenerateRequest(body: unknown): GenerateRequest {
     template: parsed.template ?? "",
     context: parsed.context ?? [],
     raw: parsed.raw ?? false,
-    images: (parsed.images ?? []).map(parseImage),
+    images: (parsed.images ?? []).map(parseMedia),
   };
 }
 
@@ -182,6 +180,7 @@ function inferenceRequest(
     keepAlive: parseKeepAlive(parsed.keep_alive),
     logprobs: parsed.logprobs ?? false,
     topLogprobs: Math.trunc(topLogprobs),
+    truncate: parsed.truncate ?? true,
     unknown,
   };
 }
@@ -211,7 +210,7 @@ function parseMessage(fields: Readonly<Record<string, unknown>>, path: string): 
     role: parsed.role ?? "",
     content: parsed.content ?? "",
     thinking: parsed.thinking,
-    images: (parsed.images ?? []).map(parseImage),
+    images: (parsed.images ?? []).map(parseMedia),
     toolCalls: (parsed.tool_calls ?? []).map((call) => ({
       id: call.id,
       name: call.function.name ?? "",
@@ -224,50 +223,4 @@ function parseMessage(fields: Readonly<Record<string, unknown>>, path: string): 
 
 function parseTool(raw: unknown, path: string): Tool {
   return { type: "function", function: check(schemas.tool, raw, path).function };
-}
-
-/**
- * The known fields of a body under their own names: Go's decoder, which real Ollama uses, matches
- * keys without regard to case and takes `null` for an empty object.
- */
-function foldKeys(
-  body: unknown,
-  known: Readonly<Record<string, unknown>>,
-  path = "request body",
-): { fields: Record<string, unknown>; unknown: string[] } {
-  if (body === null) return { fields: {}, unknown: [] };
-  if (!isRecord(body)) {
-    throw invalidRequest(`${path}: expected object, received ${jsonType(body)}`);
-  }
-  const fields: Record<string, unknown> = {};
-  const unknown: string[] = [];
-  for (const [key, value] of Object.entries(body)) {
-    const name = Object.hasOwn(known, key) ? key : key.toLowerCase();
-    if (Object.hasOwn(known, name)) fields[name] = value;
-    else if (value !== null) unknown.push(key);
-  }
-  return { fields, unknown };
-}
-
-function check<T>(schema: z.ZodType<T>, value: unknown, path = ""): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const where = [path, ...(issue?.path ?? [])].reduce<string>(joinPath, "");
-  throw invalidRequest(
-    `${where}: ${(issue?.message ?? "invalid").replace("Invalid input: ", "").replace("record", "object")}`,
-  );
-}
-
-function joinPath(path: string, key: PropertyKey): string {
-  if (typeof key === "number") return `${path}[${key}]`;
-  return path === "" ? String(key) : `${path}.${String(key)}`;
-}
-
-function jsonType(value: unknown): string {
-  return Array.isArray(value) ? "array" : typeof value;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,36 +1,28 @@
-import { ProxyError } from "../errors.ts";
+import { ProxyError, type Refusal } from "../errors.ts";
 import { asArray, asObject, asText, isObject, parseJson, type JsonObject } from "./json.ts";
 
 const maxMessageLength = 1024;
 /** Of errors in errors, some of them JSON as text. */
 const maxLevels = 8;
 
-/** What a backend says of a failure: one printable line, and the status its body names. */
-export interface BackendError {
-  readonly message: string;
-  readonly status: number | undefined;
-}
-
 /**
- * The message in any error body that OpenAI-compatible backends are known to send: an object with
+ * What any error body that OpenAI-compatible backends are known to send tells: an object with
  * `error`, `message`, `detail`, `errors`, `base_resp`, `fault` or `title`, an array of one, text, or
  * nothing. Markup has no message.
  */
-export function parseErrorBody(body: string): BackendError {
+export function parseErrorBody(body: string): Refusal {
   const parsed = parseJson(body);
-  const message = parsed === undefined ? plainText(body) : messageOf(parsed);
-  return { message: oneLine(message ?? ""), status: statusOf(parsed) };
+  return refusalOf(parsed, parsed === undefined ? plainText(body) : messageOf(parsed));
 }
 
-/** A failure that a backend told in a success response or in a stream, from its parsed JSON. */
-export function toBackendError(parsed: unknown): ProxyError {
-  const message = oneLine(messageOf(parsed) ?? "");
-  const status = statusOf(parsed);
-  return new ProxyError(
-    "upstream_failed",
-    message === "" ? "the backend failed" : message,
-    status === undefined ? {} : { status },
-  );
+/** A failure that a backend told in a success response or in a stream, as JSON or as text. */
+export function toBackendError(told: unknown): ProxyError {
+  const refusal = refusalOf(told, messageOf(told));
+  const { status, message } = refusal;
+  return new ProxyError("upstream_failed", message === "" ? "the backend failed" : message, {
+    refusal,
+    ...(status === undefined ? {} : { status }),
+  });
 }
 
 /** Whether JSON that came with a success status is an error all the same. */
@@ -41,10 +33,16 @@ export function isErrorObject(value: unknown): boolean {
 
 function tellsError(value: JsonObject): boolean {
   if (value["object"] === "error" || value["type"] === "error") return true;
-  if (value["error"] !== undefined && value["error"] !== null && value["error"] !== "") return true;
-  return (
-    value["choices"] === undefined && asObject(value["base_resp"])?.["status_msg"] !== undefined
-  );
+  if (value["error"]) return true;
+  if (asArray(value["choices"]).length > 0) return false;
+  const { status_code: minimax = 0 } = asObject(value["base_resp"]) ?? {};
+  return minimax !== 0 || value["success"] === false || isFlatError(value);
+}
+
+/** `{message, type, code}`, where the type says that it is one, or the code is a status. */
+function isFlatError({ message, type, code }: JsonObject): boolean {
+  if (typeof message !== "string") return false;
+  return toStatus(code) !== undefined || (typeof type === "string" && /error$/i.test(type));
 }
 
 function messageOf(value: unknown, levels = maxLevels): string | undefined {
@@ -87,19 +85,85 @@ function detailOf(detail: unknown, inner: typeof messageOf): string | undefined 
   return parts.length === 0 ? undefined : parts.join("; ");
 }
 
-function statusOf(value: unknown): number | undefined {
-  const object = asObject(Array.isArray(value) ? value[0] : value);
-  const error = asObject(object?.["error"]);
-  for (const candidate of [
-    error?.["code"],
-    error?.["status"],
-    object?.["code"],
-    object?.["status"],
-  ]) {
-    const status = Number(candidate);
-    if (Number.isInteger(status) && status >= 400 && status <= 599) return status;
+function refusalOf(told: unknown, message: string | undefined): Refusal {
+  const levels = levelsOf(told);
+  const innermost = levels.toReversed();
+  const param = firstOf(innermost, (level) => asText(level["param"]));
+  const code = firstOf(innermost, codeOf);
+  return {
+    status: firstOf(levels, statusOf),
+    message: oneLine(message ?? ""),
+    ...(param === undefined ? {} : { param: oneLine(withoutBody(param)) }),
+    ...(code === undefined ? {} : { code: oneLine(code) }),
+    locations: levels.flatMap(locationsOf),
+  };
+}
+
+/** Every object that may tell something of the failure, the outermost first. */
+function levelsOf(told: unknown, levels = maxLevels): JsonObject[] {
+  if (levels === 0) return [];
+  const value: unknown = Array.isArray(told) ? told[0] : told;
+  const object = typeof value === "string" ? parseJson(value) : value;
+  if (!isObject(object)) return [];
+  const { error, errors, detail, fault, base_resp: response } = object;
+  const raw = asObject(object["metadata"])?.["raw"];
+  const inner = [error, errors, detail, fault, response, raw];
+  return [object, ...inner.flatMap((member) => levelsOf(member, levels - 1))];
+}
+
+function firstOf<Found>(
+  levels: readonly JsonObject[],
+  find: (level: JsonObject) => Found | undefined,
+): Found | undefined {
+  for (const level of levels) {
+    const found = find(level);
+    if (found !== undefined) return found;
   }
   return undefined;
+}
+
+function statusOf({ code, status, statusCode }: JsonObject): number | undefined {
+  return toStatus(code) ?? toStatus(status) ?? toStatus(statusCode);
+}
+
+function toStatus(value: unknown): number | undefined {
+  const status = typeof value === "string" ? Number(value) : value;
+  const isStatus = Number.isInteger(status) && Number(status) >= 400 && Number(status) <= 599;
+  return isStatus ? Number(status) : undefined;
+}
+
+/** What names the kind of failure, in the first field that says more than the status does. */
+function codeOf(level: JsonObject): string | undefined {
+  for (const field of ["code", "status", "reason", "status_code", "error_type", "type"]) {
+    const value = level[field];
+    const told = typeof value === "number" ? String(value) : asText(value);
+    if (told !== undefined && toStatus(told) === undefined) return told;
+  }
+  return undefined;
+}
+
+/** FastAPI: `detail: [{loc: ["body", "x"]}]`; Google: `details: [{fieldViolations: [{field}]}]`. */
+function locationsOf(level: JsonObject): string[] {
+  const places = asArray(level["detail"]).map((entry) => asObject(entry)?.["loc"]);
+  const violations = asArray(level["details"]).flatMap((entry) =>
+    asArray(asObject(entry)?.["fieldViolations"]),
+  );
+  const named = [
+    ...places.map((place) => (Array.isArray(place) ? place.findLast(isText) : place)),
+    ...violations.map((violation) => asObject(violation)?.["field"]),
+  ];
+  return named
+    .filter(isText)
+    .map((name) => oneLine(withoutBody(name)))
+    .filter((name) => name !== "" && name !== "body");
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+function withoutBody(name: string): string {
+  return name.replace(/^body\./, "");
 }
 
 function plainText(body: string): string | undefined {

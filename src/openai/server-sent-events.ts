@@ -1,4 +1,4 @@
-import { ProxyError } from "../errors.ts";
+import { ProxyError, toProxyError } from "../errors.ts";
 
 export interface ServerSentEvent {
   /** The `event:` field; empty for an ordinary message. */
@@ -28,10 +28,33 @@ export class ServerSentEventReader {
   #name = "";
   #afterCarriageReturn = false;
   #firstLine = true;
+  #failure: ProxyError | undefined;
 
-  /** @throws ProxyError when one event is larger than 8,000,000 bytes. */
+  /**
+   * @throws ProxyError when one event is larger than 8,000,000 bytes; with the next call where there
+   * are events before it.
+   */
   push(bytes: Buffer): ServerSentEvent[] {
+    if (this.#failure !== undefined) throw this.#failure;
     const events: ServerSentEvent[] = [];
+    try {
+      this.#read(bytes, events);
+    } catch (error) {
+      if (events.length === 0) throw error;
+      this.#failure = toProxyError(error);
+    }
+    return events;
+  }
+
+  end(): ServerSentEvent[] {
+    if (this.#failure !== undefined) throw this.#failure;
+    const events: ServerSentEvent[] = [];
+    if (this.#pieceBytes > 0) this.#line(this.#take(Buffer.alloc(0), 0, 0), events);
+    this.#dispatch(events);
+    return events;
+  }
+
+  #read(bytes: Buffer, events: ServerSentEvent[]): void {
     let from = 0;
     if (this.#afterCarriageReturn && bytes.length > 0) {
       this.#afterCarriageReturn = false;
@@ -45,7 +68,7 @@ export class ServerSentEventReader {
       const lineEnd = isReturn ? nextReturn : nextFeed;
       if (lineEnd < 0) {
         this.#keep(bytes, from);
-        return events;
+        return;
       }
       this.#line(this.#take(bytes, from, lineEnd), events);
       from = lineEnd + 1;
@@ -53,14 +76,6 @@ export class ServerSentEventReader {
       if (from === bytes.length) this.#afterCarriageReturn = true;
       else if (bytes[from] === lineFeed) from += 1;
     }
-    return events;
-  }
-
-  end(): ServerSentEvent[] {
-    const events: ServerSentEvent[] = [];
-    if (this.#pieceBytes > 0) this.#line(this.#take(Buffer.alloc(0), 0, 0), events);
-    this.#dispatch(events);
-    return events;
   }
 
   #keep(bytes: Buffer, from: number): void {

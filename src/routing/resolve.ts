@@ -1,3 +1,4 @@
+import type { Dialect } from "../dialects/dialect.ts";
 import { invalidRequest, modelNotFound } from "../errors.ts";
 import type { Cards, ModelFacts } from "../models/cards.ts";
 import type { Catalog, CatalogModel } from "../models/catalog.ts";
@@ -25,4 +26,9 @@ export async function resolveTarget(
   if (model !== undefined) return { model, facts: cards.facts(model) };
   if (name === "" || isValidModelName(name.trim())) throw modelNotFound(missing);
   throw invalidRequest("invalid model name");
+}
+
+/** How the target is talked to now; refusals change it. */
+export function dialectOf({ model, facts }: Target): Dialect {
+  return model.upstream.dialectOf(model.entry.id, facts.configured);
 }

@@ -3,8 +3,8 @@ import type { StreamFormat } from "./stream-format.ts";
 
 export interface StreamWriterOptions {
   readonly format: StreamFormat;
-  /** Headers beside the format's own. */
-  readonly headers: OutgoingHttpHeaders;
+  /** Headers beside the format's own, as they are when they leave. */
+  readonly headers: () => OutgoingHttpHeaders;
   /** Milliseconds a client may leave its socket full before it counts as gone. */
   readonly writeStall: number;
   /** The client reads again after `write` answered false. */
@@ -102,7 +102,7 @@ export class StreamWriter {
 
   #writeHead(): void {
     const { format, headers } = this.#options;
-    this.#response.writeHead(200, { ...headers, ...format.headers });
+    this.#response.writeHead(200, { ...headers(), ...format.headers });
     if (format.heartbeat !== undefined) this.#armHeartbeat(format.heartbeat.after);
   }
 

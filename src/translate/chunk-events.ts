@@ -1,9 +1,13 @@
-import { ProxyError } from "../errors.ts";
+import { contextOverflow, ProxyError, toProxyError } from "../errors.ts";
 import { isErrorObject, toBackendError } from "../openai/error-body.ts";
 import { asArray, asObject, asText, isObject, parseJson, type JsonObject } from "../openai/json.ts";
+import { parseLoosely, splitValues } from "../openai/loose-json.ts";
 import type { ServerSentEvent } from "../openai/server-sent-events.ts";
+import { AnswerText, type AnswerTextOptions } from "./answer-text.ts";
+import { readContent } from "./delta-content.ts";
 import type { CompletionEvent, DeltaEvent, EndEvent, TokenLogprob, Usage } from "./events.ts";
 import { readLogprobs } from "./logprobs.ts";
+import { fromNativeCompletion } from "./native-completion.ts";
 import { ToolCallAssembler } from "./tool-calls.ts";
 import { readUsage } from "./usage.ts";
 
@@ -12,15 +16,24 @@ const finishReasons: Readonly<Record<string, "length" | "error">> = {
   length: "length",
   max_tokens: "length",
   model_length: "length",
+  model_context_window_exceeded: "length",
   insufficient_system_resource: "length",
   error: "error",
   abort: "error",
+  network_error: "error",
 };
-
-const reasoningFields = ["reasoning_content", "reasoning", "reasoning_text"] as const;
 
 /** How far the answer has come: `finished` may still be followed by usage, `complete` by nothing. */
 export type Progress = "running" | "finished" | "complete";
+
+export interface DecoderOptions extends AnswerTextOptions {
+  /** Makes an id for a tool call whose backend gave none. */
+  readonly newId: () => string;
+  /** At most so many candidates a token: backends are asked for one at least. */
+  readonly topLogprobs?: number;
+  /** Tokens. A prompt that fills them and is answered by nothing did not fit. */
+  readonly contextLength?: number;
+}
 
 /**
  * Chunks of any OpenAI-compatible backend to events, as a fold: streamed chat and text completions,
@@ -28,25 +41,30 @@ export type Progress = "running" | "finished" | "complete";
  */
 export class ChunkDecoder {
   readonly #toolCalls: ToolCallAssembler;
+  readonly #answer: AnswerText;
   readonly #topLogprobs: number;
-  readonly #text = new SurrogateJoiner("text-delta");
-  readonly #thinking = new SurrogateJoiner("thinking-delta");
+  readonly #contextLength: number;
   #finishReason: string | undefined;
   #progress: Progress = "running";
+  /** Came in one event with something to tell first. */
+  #failure: ProxyError | undefined;
   #usage: Usage = {};
   #deltas = 0;
 
-  /**
-   * @param newId makes an id for a tool call whose backend gave none
-   * @param topLogprobs at most so many candidates a token: backends are asked for one at least
-   */
-  constructor(newId: () => string, topLogprobs = Infinity) {
-    this.#toolCalls = new ToolCallAssembler(newId);
-    this.#topLogprobs = topLogprobs;
+  constructor(options: DecoderOptions) {
+    this.#toolCalls = new ToolCallAssembler(options.newId);
+    this.#answer = new AnswerText(options);
+    this.#topLogprobs = options.topLogprobs ?? Infinity;
+    this.#contextLength = options.contextLength ?? Infinity;
   }
 
   get progress(): Progress {
     return this.#progress;
+  }
+
+  /** Whether the answer is complete although the backend may go on: a stop text was found here. */
+  get stopped(): boolean {
+    return this.#answer.stopped;
   }
 
   /** @throws ProxyError for an error event, one that is no JSON, or one of an impossible shape. */
@@ -57,11 +75,10 @@ export class ChunkDecoder {
       this.#progress = "complete";
       return [];
     }
-    const parsed = parseJson(event.data);
-    if (parsed === undefined) return this.#pushLines(event);
-    if (event.name === "error" || isErrorObject(parsed)) throw toBackendError(parsed);
-    if (!isObject(parsed)) throw malformed();
-    return this.#chunk(parsed);
+    const parsed = parseJson(data);
+    return parsed === undefined
+      ? this.#pushLoose(event.name, data)
+      : this.#value(event.name, parsed);
   }
 
   /**
@@ -69,39 +86,64 @@ export class ChunkDecoder {
    * @throws ProxyError when neither a finish reason nor `[DONE]` was seen.
    */
   end(): CompletionEvent[] {
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.#progress === "running") {
       throw new ProxyError("upstream_truncated", "stream ended before completion");
     }
+    const events = [...this.#answer.end(), ...this.#toolCalls.end()];
+    if (this.#deltas + events.length === 0 && this.#fillsContext()) throw contextOverflow();
+    const finishReason = this.#answer.stopped ? "stop" : this.#finishReason;
     const end: EndEvent = {
       type: "end",
-      reason: finishReasons[this.#finishReason ?? ""] === "length" ? "length" : "stop",
-      finishReason: this.#finishReason,
+      reason: finishReasons[finishReason ?? ""] === "length" ? "length" : "stop",
+      finishReason,
       usage: { completionTokens: this.#deltas, ...this.#usage },
     };
-    return [...this.#thinking.end(), ...this.#text.end(), ...this.#toolCalls.end(), end];
+    return [...events, end];
   }
 
-  /** Some servers leave out the blank lines, so that one event holds several chunks. */
-  #pushLines(event: ServerSentEvent): DeltaEvent[] {
-    const lines = event.data.split("\n");
-    if (lines.length < 2) throw malformed();
-    return lines.flatMap((data) => this.push({ name: event.name, data }));
+  /** LM Studio's way to say that a prompt is too long is an answer without a word. */
+  #fillsContext(): boolean {
+    return (this.#usage.promptTokens ?? 0) >= this.#contextLength;
+  }
+
+  /** An event that is several: what came before a broken one is told all the same. */
+  #pushLoose(name: string, data: string): DeltaEvent[] {
+    if (name === "error") throw toBackendError(data);
+    const events: DeltaEvent[] = [];
+    for (const text of splitValues(data)) {
+      if (this.#progress === "complete") break;
+      try {
+        if (text === "[DONE]") this.#progress = "complete";
+        else events.push(...this.#value(name, parseLoosely(text)));
+      } catch (error) {
+        this.#fail(toProxyError(error), events);
+      }
+    }
+    return events;
+  }
+
+  #value(name: string, value: unknown): DeltaEvent[] {
+    if (name === "error" || isErrorObject(value)) throw toBackendError(value);
+    if (!isObject(value)) {
+      throw new ProxyError("upstream_malformed", "invalid response from upstream");
+    }
+    return this.#chunk(value);
   }
 
   #chunk(chunk: JsonObject): DeltaEvent[] {
-    const choice = asArray(chunk["choices"]).find(isFirstChoice);
+    const choice = asArray(chunk["choices"]).find(isFirstChoice) ?? fromNativeCompletion(chunk);
     const usage = readUsage(chunk, choice);
     if (usage !== undefined) this.#usage = { ...this.#usage, ...usage };
     if (choice === undefined || this.#progress !== "running") return [];
     const delta = asObject(choice["delta"]) ?? asObject(choice["message"]) ?? textOf(choice);
     const logprobs = readLogprobs(choice["logprobs"], this.#topLogprobs);
     const events = delta === undefined ? [] : this.#delta(delta, logprobs);
-    const finishReason = asText(choice["finish_reason"]);
-    if (finishReason !== undefined) {
-      if (finishReasons[finishReason] === "error") throw toBackendError(chunk);
-      this.#finishReason = finishReason;
-      this.#progress = "finished";
-    }
+    const finishReason = this.#answer.stopped ? "stop" : asText(choice["finish_reason"]);
+    if (finishReason === undefined) return events;
+    if (finishReasons[finishReason] === "error") this.#fail(toBackendError(chunk), events);
+    this.#finishReason = finishReason;
+    this.#progress = this.#answer.stopped || this.#failure !== undefined ? "complete" : "finished";
     return events;
   }
 
@@ -110,91 +152,32 @@ export class ChunkDecoder {
     const legacyCall = asObject(delta["function_call"]);
     if (legacyCall !== undefined) this.#toolCalls.push([{ index: 0, function: legacyCall }]);
     const { text, thinking } = readContent(delta);
-    const events = [
-      ...this.#thinking.push(thinking, text === "" ? logprobs : undefined),
-      ...this.#text.push(text, logprobs),
+    if (text !== "") this.#deltas += 1;
+    if (thinking === "") {
+      return text === "" && logprobs === undefined ? [] : this.#answer.push(text, logprobs);
+    }
+    this.#deltas += 1;
+    if (text === "") return this.#answer.pushThinking(thinking, logprobs);
+    return [
+      ...this.#answer.pushThinking(thinking, undefined),
+      ...this.#answer.push(text, logprobs),
     ];
-    this.#deltas += events.length;
-    return events;
+  }
+
+  /** Fails now, or with the next call where there is something to tell first. */
+  #fail(error: ProxyError, before: readonly DeltaEvent[]): void {
+    if (before.length === 0) throw error;
+    this.#failure = error;
+    this.#progress = "complete";
   }
 }
 
 /** We never ask for more than one choice. */
 function isFirstChoice(choice: unknown): choice is JsonObject {
-  return isObject(choice) && (choice["index"] ?? 0) === 0;
+  return isObject(choice) && [undefined, null, 0, "0"].includes(choice["index"] as null);
 }
 
 /** A text completion has its text on the choice itself. */
 function textOf(choice: JsonObject): JsonObject | undefined {
   return typeof choice["text"] === "string" ? { content: choice["text"] } : undefined;
-}
-
-function readContent(delta: JsonObject): { text: string; thinking: string } {
-  const content = delta["content"];
-  let text = "";
-  let thinking = "";
-  if (typeof content === "string") text = content;
-  else if (Array.isArray(content)) ({ text, thinking } = readParts(content));
-  else if (content !== undefined && content !== null) throw malformed();
-  if (text === "") text = asText(delta["refusal"]) ?? "";
-  for (const field of reasoningFields) {
-    if (thinking === "") thinking = asText(delta[field]) ?? "";
-  }
-  return { text, thinking };
-}
-
-/** Mistral: `[{type:"thinking", thinking:[{type:"text", text}]}, {type:"text", text}]`. */
-function readParts(parts: readonly unknown[]): { text: string; thinking: string } {
-  let text = "";
-  let thinking = "";
-  for (const part of parts) {
-    if (typeof part === "string") text += part;
-    if (!isObject(part)) continue;
-    text += asText(part["text"]) ?? "";
-    const thought = part["thinking"];
-    thinking += typeof thought === "string" ? thought : asArray(thought).map(textOfPart).join("");
-  }
-  return { text, thinking };
-}
-
-function textOfPart(part: unknown): string {
-  return asText(asObject(part)?.["text"]) ?? "";
-}
-
-/**
- * Text of one kind. An emoji may come with one half of its surrogate pair in one event and the other
- * in the next: the first half waits; one that stays alone becomes U+FFFD, for a lone surrogate in
- * JSON breaks clients later.
- */
-class SurrogateJoiner {
-  readonly #type: "text-delta" | "thinking-delta";
-  #half = "";
-
-  constructor(type: "text-delta" | "thinking-delta") {
-    this.#type = type;
-  }
-
-  push(piece: string, logprobs: readonly TokenLogprob[] | undefined): DeltaEvent[] {
-    if (piece === "") return [];
-    let text = this.#half + piece;
-    this.#half = "";
-    const last = text.charCodeAt(text.length - 1);
-    if (last >= 0xd800 && last <= 0xdbff) {
-      this.#half = text.slice(-1);
-      text = text.slice(0, -1);
-    }
-    if (text === "") return [];
-    if (!text.isWellFormed()) text = text.toWellFormed();
-    return [
-      logprobs === undefined ? { type: this.#type, text } : { type: this.#type, text, logprobs },
-    ];
-  }
-
-  end(): DeltaEvent[] {
-    return this.#half === "" ? [] : [{ type: this.#type, text: "\uFFFD" }];
-  }
-}
-
-function malformed(): ProxyError {
-  return new ProxyError("upstream_malformed", "invalid response from upstream");
 }

@@ -3,23 +3,26 @@ import { asArray, asObject, asText, isObject, parseJson, type JsonObject } from 
 import type { ToolCallEvent } from "./events.ts";
 
 const maxCalls = 128;
-const maxIndex = 1024;
 const maxArgumentsLength = 1024 * 1024;
 /** Of arguments, as of a request's body; printing what is deeper would overflow the stack. */
 const maxDepth = 256;
+/** Sent first by some gateways, the true arguments after it. */
+const placeholder = "{}";
 
 interface PartialCall {
   id: string | undefined;
   index: number | undefined;
   name: string;
   argumentsText: string;
-  argumentsObject: JsonObject | undefined;
+  /** Looked at in place of the text, whose pieces would have to be joined for it. */
+  lastPiece: string;
 }
 
 /**
  * Puts streamed fragments of tool calls together. Backends tell calls apart by `index`, by `id`, by
  * both or by neither, repeat names, and send `id: ""` on later fragments, so a fragment belongs to
- * the call with its id, else to the one with its index, else to the latest.
+ * the call with its id, else to the one with its index, else to the latest. What names a tool once
+ * more and is no repetition is another call (TGI gives all of them the id "0").
  */
 export class ToolCallAssembler {
   readonly #calls: PartialCall[] = [];
@@ -37,18 +40,21 @@ export class ToolCallAssembler {
   }
 
   /**
-   * Every call, whole.
+   * Every call, whole, with an id of its own.
    * @throws ProxyError when one has no name, or arguments that are not a JSON object.
    */
   end(): ToolCallEvent[] {
+    const ids = new Set<string>();
     return this.#calls.map((call, index) => {
       if (call.name === "") throw malformed();
+      const id = call.id === undefined || ids.has(call.id) ? this.#newId() : call.id;
+      ids.add(id);
       return {
         type: "tool-call",
         index,
-        id: call.id ?? this.#newId(),
+        id,
         name: call.name,
-        arguments: call.argumentsObject ?? parseArguments(call.argumentsText),
+        arguments: parseArguments(call.argumentsText),
       };
     });
   }
@@ -58,17 +64,13 @@ export class ToolCallAssembler {
     const index = readIndex(fragment["index"]);
     const body = asObject(fragment["function"]);
     const name = asText(body?.["name"]);
-    const call = this.#find(id, index, name) ?? this.#open(id, index);
+    const given = printArguments(body?.["arguments"]);
+    let call = this.#find(id, index, name);
+    if (call === undefined || isAnother(call, name, given)) call = this.#open(id, index);
     call.id ??= id;
-    if (name !== undefined && call.name !== name && call.argumentsText === "") call.name += name;
-    const given = body?.["arguments"];
-    if (isObject(given)) call.argumentsObject = checkDepth(given);
-    if (typeof given !== "string") return;
-    // Some gateways send the whole call once more at the end.
-    if (given === call.argumentsText && isWhole(call)) return;
-    const restart = call.argumentsText === "{}" && given.startsWith("{");
-    call.argumentsText = restart ? given : call.argumentsText + given;
-    if (call.argumentsText.length > maxArgumentsLength) throw malformed();
+    addName(call, name);
+    if (isObject(body?.["arguments"])) call.argumentsText = "";
+    addArguments(call, given);
   }
 
   #find(
@@ -76,12 +78,11 @@ export class ToolCallAssembler {
     index: number | undefined,
     name: string | undefined,
   ): PartialCall | undefined {
-    const byId = id === undefined ? undefined : this.#calls.find((call) => call.id === id);
-    if (byId !== undefined) return byId;
+    const byId = this.#calls.findLast((call) => call.id === id);
+    if (id !== undefined && byId !== undefined && !differ(byId.index, index)) return byId;
     if (index !== undefined) {
       const byIndex = this.#calls.findLast((call) => call.index === index);
-      const another = id !== undefined && byIndex?.id !== undefined;
-      return another ? undefined : byIndex;
+      return differ(byIndex?.id, id) ? undefined : byIndex;
     }
     if (id !== undefined) return undefined;
     const latest = this.#calls.at(-1);
@@ -90,28 +91,67 @@ export class ToolCallAssembler {
 
   #open(id: string | undefined, index: number | undefined): PartialCall {
     if (this.#calls.length >= maxCalls) throw malformed();
-    const call = { id, index, name: "", argumentsText: "", argumentsObject: undefined };
+    const call = { id, index, name: "", argumentsText: "", lastPiece: "" };
     this.#calls.push(call);
     return call;
   }
 }
 
-function isWhole(call: PartialCall): boolean {
-  return call.argumentsObject !== undefined || isObject(parseJson(call.argumentsText));
+function differ(one: unknown, other: unknown): boolean {
+  return one !== undefined && other !== undefined && one !== other;
 }
 
+function isWhole({ argumentsText, lastPiece }: PartialCall): boolean {
+  return lastPiece.trimEnd().endsWith("}") && isObject(parseJson(argumentsText));
+}
+
+/** Whether a fragment begins a call although its id and its index are those of a whole one. */
+function isAnother(call: PartialCall, name: string | undefined, given: string): boolean {
+  if (name === undefined) return false;
+  if (name !== call.name) return isWhole(call);
+  const repeats = given === call.argumentsText || call.argumentsText === placeholder;
+  return given.startsWith("{") && !repeats && isWhole(call);
+}
+
+/** Names come in pieces, but are also sent whole with each fragment. */
+function addName(call: PartialCall, name: string | undefined): void {
+  if (name !== undefined && name !== call.name && call.argumentsText === "") call.name += name;
+}
+
+/** @throws ProxyError when they are out of any sensible bounds. */
+function addArguments(call: PartialCall, given: string): void {
+  // Some gateways send the whole call once more at the end.
+  if (given === "" || (given === call.argumentsText && isWhole(call))) return;
+  const restart = call.argumentsText === placeholder && given.startsWith("{");
+  call.argumentsText = restart ? given : call.argumentsText + given;
+  call.lastPiece = given;
+  if (call.argumentsText.length > maxArgumentsLength) throw malformed();
+}
+
+/** Text, whatever they came as; an object is all of them. */
+function printArguments(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value === undefined || value === null || isEmptyList(value)) return "";
+  if (!isObject(value)) throw invalidArguments();
+  return JSON.stringify(checkDepth(value));
+}
+
+/** PHP's way to print an empty object. */
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+/** Only to tell calls apart: any number is good enough. */
 function readIndex(value: unknown): number | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (Number.isInteger(value) && Number(value) >= 0 && Number(value) < maxIndex)
-    return Number(value);
-  throw malformed();
+  const index = typeof value === "string" && value !== "" ? Number(value) : value;
+  return typeof index === "number" && !Number.isNaN(index) ? index : undefined;
 }
 
 function parseArguments(text: string): JsonObject {
   if (text.trim() === "") return {};
   let parsed = parseJson(text);
   if (typeof parsed === "string") parsed = parseJson(parsed);
-  if (parsed === null) return {};
+  if (parsed === null || isEmptyList(parsed)) return {};
   if (!isObject(parsed)) throw invalidArguments();
   return checkDepth(parsed);
 }

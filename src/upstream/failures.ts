@@ -1,5 +1,6 @@
-import { ProxyError } from "../errors.ts";
+import { ProxyError, type Refusal } from "../errors.ts";
 import { parseErrorBody } from "../openai/error-body.ts";
+import { kindOfRefusal } from "../openai/refusals.ts";
 
 /** Failures of one backend, in words that name it but tell neither address nor key. */
 export class Failures {
@@ -42,18 +43,20 @@ export class Failures {
   /** A response with a status that is no success. */
   refused(status: number, statusText: string, body: string, retryAfter?: string): ProxyError {
     if (status < 400) return this.malformed();
-    const said = this.redact(parseErrorBody(body).message);
+    const said = parseErrorBody(body);
+    const told = this.redact(said.message);
     const message =
-      said === "" ? `upstream "${this.#id}" returned ${status} ${statusText}`.trim() : said;
-    return this.refusal(status, message, retryAfter);
+      told === "" ? `upstream "${this.#id}" returned ${status} ${statusText}`.trim() : told;
+    return this.refusal(status, { ...said, status, message }, retryAfter);
   }
 
   /**
    * A refusal, by the status of the response or by one in its body: in our words where the fault is
    * the proxy's, else in the backend's own.
    */
-  refusal(status: number, message: string, retryAfter?: string): ProxyError {
-    if ([401, 402, 403, 407].includes(status)) {
+  refusal(status: number, refusal: Refusal, retryAfter?: string): ProxyError {
+    const isKey = status === 400 && kindOfRefusal(refusal) === "key";
+    if (isKey || [401, 402, 403, 407].includes(status)) {
       return this.#failure("upstream_unauthorized", "rejected the proxy's credentials");
     }
     if (status === 408) return this.#failure("upstream_timeout", "did not respond in time");
@@ -61,8 +64,9 @@ export class Failures {
     const seconds = overloaded ? retryAfterSeconds(status, retryAfter) : undefined;
     return new ProxyError(
       overloaded ? "upstream_overloaded" : status < 500 ? "upstream_rejected" : "upstream_failed",
-      message,
+      refusal.message,
       {
+        refusal,
         status: status === 529 ? 503 : status,
         ...(seconds === undefined ? {} : { retryAfter: seconds }),
       },
@@ -77,6 +81,8 @@ export class Failures {
     return new ProxyError(error.code, message, {
       status: error.status,
       reason,
+      ...(error.refusal === undefined ? {} : { refusal: error.refusal }),
+      ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
       cause: error.cause,
     });
   }

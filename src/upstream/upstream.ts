@@ -1,48 +1,41 @@
 import { Agent, buildConnector, type Dispatcher } from "undici";
 import type { Timeouts, UpstreamConfig } from "../config/schema.ts";
 import type { Dialect } from "../dialects/dialect.ts";
-import { dialectFor, dialects } from "../dialects/dialects.ts";
-import type { ProxyError } from "../errors.ts";
+import { ProxyError } from "../errors.ts";
 import { Failures } from "./failures.ts";
+import { KnownDialect, type ConfiguredDialect } from "./known-dialect.ts";
+import { Lessons } from "./lessons.ts";
+import { ResponseHandler, type ResponseListener, type UpstreamCall } from "./response-handler.ts";
 
-const maxErrorBytes = 64 * 1024;
-/** Milliseconds for the body of a refusal, which tells only why. */
-const maxErrorTime = 500;
 const maxListBytes = 8 * 1024 * 1024;
+const maxDocumentBytes = 256 * 1024 * 1024;
 
-/** What one request hears of its response: `head`, then `data` any number of times, then one ending. */
-export interface ResponseListener {
-  /** A success status. A refusal comes as `error`, with the backend's message. */
-  head(contentType: string): void;
-  data(bytes: Buffer): void;
-  end(): void;
-  error(error: ProxyError): void;
-}
+const probeTimeout = 1_500;
+const jsonType = "application/json";
 
-/** A request that is under way. */
-export interface UpstreamCall {
-  pause(): void;
-  resume(): void;
-  /** Closes the connection; the listener hears nothing more. */
-  abort(): void;
+interface DocumentOptions {
+  /** Milliseconds for all of it. */
+  readonly timeout: number;
+  readonly signal?: AbortSignal;
 }
 
 /** One backend: its address, its key, its connections. */
 export class Upstream {
   readonly id: string;
-  readonly dialect: Dialect;
   readonly failures: Failures;
+  /** What its refusals taught. */
+  readonly lessons = new Lessons();
   /** Model names from the configuration, for a backend that can't list its own. */
   readonly configuredModels: readonly string[] | undefined;
   readonly #baseUrl: URL;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #agent: Agent;
+  readonly #dialect: KnownDialect;
 
   constructor(config: UpstreamConfig, timeouts: Pick<Timeouts, "connect">) {
     this.id = config.id;
     this.#baseUrl = new URL(config.base_url);
-    this.dialect =
-      config.dialect === undefined ? dialectFor(this.#baseUrl) : dialects[config.dialect];
+    this.#dialect = new KnownDialect(config, this.#baseUrl);
     this.configuredModels = config.models;
     this.failures = new Failures(config.id, [
       config.api_key ?? "",
@@ -51,7 +44,7 @@ export class Upstream {
     this.#headers = {
       "user-agent": "ollama-openai-proxy",
       "accept-encoding": "identity",
-      ...(config.api_key === undefined ? {} : { authorization: `Bearer ${config.api_key}` }),
+      ...authorization(config.api_key, this.#dialect),
       ...config.headers,
     };
     // Limits of time are ours, per stream: undici's own are coarse and would end slow prompts.
@@ -75,53 +68,88 @@ export class Upstream {
   }
 
   /** A small JSON document. @throws ProxyError when there is none, or not in time. */
-  async getJson(path: string, timeout: number): Promise<unknown> {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    let timer: NodeJS.Timeout | undefined;
-    const received = new Promise<void>((resolve, reject) => {
-      const call = this.#dispatch(
-        {
-          method: "GET",
-          path: this.#path(path),
-          headers: { ...this.#headers, accept: "application/json" },
-        },
-        {
-          head: () => {},
-          data: (chunk) => {
-            chunks.push(chunk);
-            bytes += chunk.length;
-            if (bytes > maxListBytes) fail(this.failures.malformed());
-          },
-          end: resolve,
-          error: reject,
-        },
-      );
-      const fail = (error: ProxyError) => {
-        call.abort();
-        reject(error);
-      };
-      timer = setTimeout(() => {
-        fail(this.failures.silent(timeout / 1000));
-      }, timeout);
-    });
-    await received.finally(() => {
-      clearTimeout(timer);
-    });
-    try {
-      return JSON.parse(Buffer.concat(chunks).toString("utf8"));
-    } catch (error) {
-      throw this.failures.malformed(error);
-    }
+  getJson(path: string, timeout: number): Promise<unknown> {
+    return this.#document(
+      { method: "GET", path: this.#path(path), headers: { ...this.#headers, accept: jsonType } },
+      { timeout },
+      maxListBytes,
+    );
+  }
+
+  /** A POST whose answer is one JSON document. @throws ProxyError, also when the signal aborts. */
+  postJson(path: string, body: unknown, options: DocumentOptions): Promise<unknown> {
+    const headers = { ...this.#headers, accept: jsonType, "content-type": jsonType };
+    return this.#document(
+      { method: "POST", path: this.#path(path), headers, body: JSON.stringify(body) },
+      options,
+      maxDocumentBytes,
+    );
+  }
+
+  /** How a model is talked to: its dialect with what the configuration and refusals say of it. */
+  dialectOf(model: string, configured: ConfiguredDialect = {}): Dialect {
+    return this.#dialect.of(model, configured, this.lessons.of(model));
+  }
+
+  /** The dialect's name, and how it is known. */
+  get dialect(): { readonly id: string; readonly because: string } {
+    return this.#dialect;
+  }
+
+  /** Looks for signs of the backend's kind in its model list, then on its usual routes. */
+  recognise(list: unknown): Promise<void> {
+    return this.#dialect.recognise(list, (path) => this.getJson(path, probeTimeout));
   }
 
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
 
+  /** @param path below the base URL; with `origin:` before it, below the server itself */
   #path(path: string): string {
     const { pathname, search } = this.#baseUrl;
+    if (path.startsWith("origin:")) return path.slice("origin:".length);
     return `${pathname.replace(/\/+$/, "")}${path}${search}`;
+  }
+
+  async #document(
+    options: Pick<Dispatcher.DispatchOptions, "method" | "path" | "headers" | "body">,
+    { timeout, signal }: DocumentOptions,
+    maxBytes: number,
+  ): Promise<unknown> {
+    const chunks: Buffer[] = [];
+    await new Promise<void>((resolve, reject) => {
+      const settle = (error?: ProxyError) => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", leave);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const stop = (error: ProxyError) => {
+        call.abort();
+        settle(error);
+      };
+      const leave = () => stop(new ProxyError("client_closed", "client closed request"));
+      const timer = setTimeout(() => stop(this.failures.silent(timeout / 1000)), timeout);
+      let bytes = 0;
+      const call = this.#dispatch(options, {
+        head: () => {},
+        data: (chunk) => {
+          chunks.push(chunk);
+          bytes += chunk.length;
+          if (bytes > maxBytes) stop(this.failures.malformed());
+        },
+        end: settle,
+        error: settle,
+      });
+      signal?.addEventListener("abort", leave);
+      if (signal?.aborted === true) leave();
+    });
+    try {
+      return JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    } catch (error) {
+      throw this.failures.malformed(error);
+    }
   }
 
   #dispatch(
@@ -135,129 +163,6 @@ export class Upstream {
     this.#agent.dispatch({ ...options, origin: this.#baseUrl.origin }, handler);
     return handler;
   }
-}
-
-/** Undici's callbacks to ours, with the failures mapped. */
-class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall {
-  readonly #failures: Failures;
-  readonly #listener: ResponseListener;
-  readonly #retry: () => UpstreamCall | undefined;
-  #controller: Dispatcher.DispatchController | undefined;
-  #replacement: UpstreamCall | undefined;
-  #aborted = false;
-  #refusal: { status: number; statusText: string; retryAfter: string | undefined } | undefined;
-  #refusalBody: Buffer[] = [];
-  #refusalBytes = 0;
-  #refusalTimer: NodeJS.Timeout | undefined;
-  #headSeen = false;
-
-  constructor(
-    failures: Failures,
-    listener: ResponseListener,
-    retry: () => UpstreamCall | undefined,
-  ) {
-    this.#failures = failures;
-    this.#listener = listener;
-    this.#retry = retry;
-  }
-
-  pause(): void {
-    (this.#replacement ?? this.#controller)?.pause();
-  }
-
-  resume(): void {
-    (this.#replacement ?? this.#controller)?.resume();
-  }
-
-  abort(): void {
-    this.#aborted = true;
-    clearTimeout(this.#refusalTimer);
-    this.#replacement?.abort();
-    this.#controller?.abort(new Error("aborted"));
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    // The client left while this request waited for its connection.
-    if (this.#aborted) controller.abort(new Error("aborted"));
-  }
-
-  onResponseStart(
-    _: Dispatcher.DispatchController,
-    status: number,
-    headers: Record<string, string | string[] | undefined>,
-    statusText = "",
-  ): void {
-    if (status < 200 || this.#aborted) return;
-    this.#headSeen = true;
-    if (status < 300) {
-      const encoding = headerText(headers["content-encoding"]) || "identity";
-      const contentType = headerText(headers["content-type"]).toLowerCase();
-      if (encoding !== "identity" || contentType.startsWith("text/html"))
-        this.#fail(this.#failures.malformed());
-      else this.#listener.head(contentType);
-      return;
-    }
-    const retryAfter = headerText(headers["retry-after"]) || undefined;
-    this.#refusal = { status, statusText, retryAfter };
-    this.#refusalTimer = setTimeout(() => this.#refuse(), maxErrorTime);
-  }
-
-  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#aborted) return;
-    if (this.#refusal === undefined) {
-      this.#listener.data(chunk);
-      return;
-    }
-    this.#refusalBody.push(chunk);
-    this.#refusalBytes += chunk.length;
-    if (this.#refusalBytes > maxErrorBytes) this.#refuse();
-  }
-
-  onResponseEnd(): void {
-    if (this.#aborted) return;
-    if (this.#refusal === undefined) this.#listener.end();
-    else this.#refuse();
-  }
-
-  onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
-    if (this.#aborted) return;
-    if (this.#refusal !== undefined) {
-      this.#refuse();
-      return;
-    }
-    // A kept connection that the backend closed while we reused it: nothing has happened there.
-    if (!this.#headSeen && wasReused(error)) {
-      this.#replacement = this.#retry();
-      if (this.#replacement !== undefined) return;
-    }
-    this.#listener.error(this.#mapped(error));
-  }
-
-  #mapped(error: Error): ProxyError {
-    if (this.#headSeen) return this.#failures.cut(error);
-    const { code, name } = error as { code?: string; name: string };
-    const connected =
-      name === "HTTPParserError" ||
-      (code?.startsWith("UND_ERR_") === true && code !== "UND_ERR_CONNECT_TIMEOUT");
-    return connected ? this.#failures.cut(error) : this.#failures.unreachable(error);
-  }
-
-  #refuse(): void {
-    if (this.#refusal === undefined) return;
-    const { status, statusText, retryAfter } = this.#refusal;
-    const body = Buffer.concat(this.#refusalBody).toString("utf8");
-    this.#fail(this.#failures.refused(status, statusText, body, retryAfter));
-  }
-
-  #fail(error: ProxyError): void {
-    this.abort();
-    this.#listener.error(error);
-  }
-}
-
-function headerText(value: string | string[] | undefined): string {
-  return (Array.isArray(value) ? value[0] : value) ?? "";
 }
 
 /** Connects, and has errors tell what had been read, which the system's own do not. */
@@ -274,9 +179,8 @@ function connector(timeout: number): buildConnector.connector {
   };
 }
 
-const brokenConnection = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
-
-function wasReused(error: Error): boolean {
-  const { code, socket } = error as { code?: string; socket?: { bytesRead?: number } };
-  return brokenConnection.has(code ?? "") && (socket?.bytesRead ?? 0) > 0;
+function authorization(key: string | undefined, dialect: KnownDialect): Record<string, string> {
+  if (key === undefined) return {};
+  const header = dialect.of("").auth;
+  return header === "api-key" ? { "api-key": key } : { authorization: `Bearer ${key}` };
 }

@@ -203,6 +203,26 @@ describe.each(Object.entries(routes))("/api/%s", (route, body) => {
   });
 });
 
+describe("embeddings", () => {
+  const vector = { index: 0, embedding: [3, 4] };
+  const body = { model: "m", input: "a", prompt: "a" };
+
+  test.each<[path: string, kind: string]>([
+    ["/api/embed", "embed"],
+    ["/api/embeddings", "embeddings"],
+  ])("%s", async (path, kind) => {
+    upstream.play(json(200, { data: [vector] }));
+    expect((await ask({ method: "POST", path, body })).kinds).toEqual([kind]);
+    const nothing = await ask({ method: "POST", path, body: { model: "m" } });
+    expect(nothing.kinds).toEqual([kind]);
+    upstream.play(json(400, { error: { message: "no" } }));
+    const refused = await ask({ method: "POST", path, body });
+    expect([refused.status, refused.kinds]).toEqual([400, ["error"]]);
+    const unknown = await ask({ method: "POST", path, body: { ...body, model: "nobody" } });
+    expect([unknown.status, unknown.kinds]).toEqual([404, ["error"]]);
+  });
+});
+
 describe("models", () => {
   test.each<[method: string, path: string, kind: string]>([
     ["GET", "/api/version", "version"],

@@ -3,7 +3,8 @@ import { checkStream, isObject, parseNdjson, type JsonObject } from "../support/
 
 /** What a client should come to see, whatever route it asked. */
 export type Expected =
-  | { refused: number; error: string; retryAfter?: string }
+  /** `openaiError`: the text on `/v1`, where it is another. */
+  | { refused: number; error: string; openaiError?: string; retryAfter?: string }
   /** The text so far, then the error with this reason. */
   | { cut: string; after: string }
   | { text: string; reason?: string };
@@ -95,7 +96,7 @@ function withoutText(object: JsonObject): JsonObject {
 
 function checkEvents(answer: Answer, expected: Expected): void {
   if ("refused" in expected) {
-    const error = { message: expected.error, param: null, code: null };
+    const error = { message: expected.openaiError ?? expected.error, param: null, code: null };
     checkRefusal(answer, expected, { error });
     return;
   }

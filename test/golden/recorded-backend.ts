@@ -28,6 +28,7 @@ export function backendOf(recorded: RecordedAnswer): Backend {
   if (recorded.path.startsWith("/v1/")) return () => verbatim(recorded);
   const refusal = refusalOf(recorded);
   if (refusal) return () => refusal;
+  if (recorded.path.startsWith("/api/embed")) return () => embedding(recorded);
   return isBackendsWord(recorded) ? said(linesOf(recorded.reply)) : ANYTHING;
 }
 
@@ -66,6 +67,14 @@ function refusalOf({ status, reply }: RecordedAnswer): Script | undefined {
   const error = status === 200 ? undefined : linesOf(reply)[0]?.["error"];
   if (typeof error !== "string" || !error.startsWith('{"error":')) return undefined;
   return json(status, JSON.parse(error));
+}
+
+/** The one vector of a recorded answer, with one number more that makes it 1 long where it was cut. */
+function embedding({ reply }: RecordedAnswer): Script {
+  const kept = (reply.match(/-?\d+\.\d+/gu) ?? []).map(Number);
+  const sum = kept.reduce((total, value) => total + value * value, 0);
+  const vector = sum < 0.99 ? [...kept, Math.sqrt(1 - sum)] : kept;
+  return json(200, { data: [{ index: 0, embedding: vector }], usage: { prompt_tokens: 1 } });
 }
 
 function said(kept: readonly JsonObject[]): Backend {

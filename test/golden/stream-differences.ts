@@ -254,7 +254,8 @@ export const requestDifferences: readonly RequestDifference[] = [
   {
     cases: ["req-chat-messages"],
     field: "messages",
-    reason: "each result carries the id of its call, which OpenAI's API asks for",
+    reason:
+      "each result carries the id of its call, made up where the client left it out, which OpenAI's API asks for",
     ours: [
       { role: "system", content: "S" },
       { role: "user", content: "q" },
@@ -264,11 +265,12 @@ export const requestDifferences: readonly RequestDifference[] = [
         tool_calls: [
           { id: "call00001", type: "function", function: { name: "f", arguments: '{"x":1}' } },
           { id: "call00002", type: "function", function: { name: "g", arguments: "{}" } },
+          { id: "call00003", type: "function", function: { name: "tool", arguments: "{}" } },
         ],
       },
       { role: "tool", content: "R1", tool_call_id: "call00001" },
       { role: "tool", content: "R2", tool_call_id: "call00002" },
-      { role: "tool", content: "R3", tool_call_id: "call00000" },
+      { role: "tool", content: "R3", tool_call_id: "call00003" },
       { role: "user", content: "script:text" },
     ],
   },

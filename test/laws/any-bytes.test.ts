@@ -1,19 +1,19 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { checkStream, parseNdjson } from "../support/ndjson.ts";
-import { fixtures } from "./fixtures.ts";
+import { fixtures, type Reading } from "./fixtures.ts";
 import { cutAt } from "./pieces.ts";
 import { toNdjson, translate } from "./translate.ts";
 
 /** Whatever a backend sends: lines with one end, or one error; never another exception. */
-function checkAnswer(bytes: Buffer, places: readonly number[] = []): void {
+function checkAnswer(bytes: Buffer, places: readonly number[] = [], reading: Reading = {}): void {
   const cut = cutAt(
     bytes,
     places.map((place) => place % (bytes.length + 1)),
   );
-  const answer = translate(cut);
+  const answer = translate(cut, reading);
   const lines = parseNdjson(toNdjson(answer));
-  expect(toNdjson(translate([bytes]))).toBe(toNdjson(answer));
+  expect(toNdjson(translate([bytes], reading))).toBe(toNdjson(answer));
   if (answer.error === undefined) {
     checkStream(lines, "chat");
     return;
@@ -25,6 +25,21 @@ function checkAnswer(bytes: Buffer, places: readonly number[] = []): void {
 }
 
 const places = fc.array(fc.nat(), { maxLength: 6 });
+const short = fc.string({
+  unit: fc.constantFrom("a", "{", "\n", "\ud83d", "\ude00"),
+  maxLength: 4,
+});
+const reading: fc.Arbitrary<Reading> = fc.record(
+  {
+    thinkTags: fc.constantFrom("leading", "unopened", "never"),
+    repeatsAnswer: fc.boolean(),
+    stops: fc.array(short, { maxLength: 3 }),
+    echo: short,
+    contextLength: fc.nat(20),
+    topLogprobs: fc.nat(2),
+  },
+  { requiredKeys: [] },
+);
 
 const scraps = [
   "null",
@@ -56,6 +71,11 @@ const scraps = [
   '"error":"x",',
   '"finish_reason":"error",',
   '"tool_calls":[{}],',
+  '"stop":true,',
+  "<think>",
+  "</think>",
+  "}data: {",
+  "data: {} data: {}",
 ].map((scrap) => Buffer.from(scrap));
 
 interface Edit {
@@ -83,7 +103,22 @@ const wild = fc.oneof(
   { weight: 2, arbitrary: fc.jsonValue({ maxDepth: 2 }) },
   {
     weight: 1,
-    arbitrary: fc.constantFrom(null, "", "stop", 0, -1, 1e300, "\ud83d", "{}", '{"a":1}', {}, []),
+    arbitrary: fc.constantFrom<unknown[]>(
+      null,
+      "",
+      "stop",
+      0,
+      -1,
+      1e300,
+      "7",
+      "\ud83d",
+      "<think>",
+      "a</think>",
+      "{}",
+      '{"a":1}',
+      {},
+      [],
+    ),
   },
 );
 const fragment = fc.record(
@@ -112,6 +147,7 @@ const delta = fc.record(
       fc.array(fc.record({ type: wild, text: wild, thinking: wild })),
     ),
     reasoning_content: wild,
+    reasoning_details: wild,
     refusal: wild,
     tool_calls: fc.oneof(fc.array(fragment, { maxLength: 3 }), wild),
     function_call: wild,
@@ -123,8 +159,10 @@ const usage = fc.oneof(
     {
       prompt_tokens: wild,
       completion_tokens: wild,
+      total_tokens: wild,
       prompt_tokens_details: wild,
       prompt_time: wild,
+      timing_prompt_processing: wild,
       cached_tokens: wild,
     },
     { requiredKeys: [] },
@@ -141,8 +179,13 @@ const choice = fc.record(
       wild,
       fc.record({
         content: fc.array(
-          fc.record({ token: wild, logprob: wild, bytes: wild, top_logprobs: wild }),
+          fc.record({ token: wild, logprob: wild, prob: wild, bytes: wild, top_logprobs: wild }),
         ),
+      }),
+      fc.record({
+        tokens: fc.array(wild),
+        token_logprobs: fc.array(wild),
+        top_logprobs: fc.array(wild),
       }),
     ),
     finish_reason: fc.oneof(fc.constantFrom(null, "stop", "length"), wild),
@@ -173,6 +216,23 @@ const chunk = fc.oneof(
       { requiredKeys: [] },
     ),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      content: wild,
+      stop: fc.oneof(fc.boolean(), wild),
+      stop_type: wild,
+      tokens_evaluated: wild,
+      completion_probabilities: wild,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record(
+      { error: wild, message: wild, code: wild, type: wild, base_resp: wild, detail: wild },
+      { requiredKeys: [] },
+    ),
+  },
   { weight: 1, arbitrary: wild },
 );
 const stream = fc
@@ -184,8 +244,8 @@ const stream = fc
 describe("whatever a backend sends becomes lines with one end, or one error", () => {
   test("any bytes", () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), places, (bytes, cuts) => {
-        checkAnswer(Buffer.from(bytes), cuts);
+      fc.property(fc.uint8Array({ maxLength: 300 }), places, reading, (bytes, cuts, known) => {
+        checkAnswer(Buffer.from(bytes), cuts, known);
       }),
       { numRuns: 1_000 },
     );
@@ -195,11 +255,11 @@ describe("whatever a backend sends becomes lines with one end, or one error", ()
     const mutated = fc
       .tuple(fc.constantFrom(...fixtures), fc.array(edit, { minLength: 1, maxLength: 4 }))
       .map(([{ bytes }, edits]) => edits.reduce(applyEdit, bytes));
-    fc.assert(fc.property(mutated, places, checkAnswer), { numRuns: 4_000 });
+    fc.assert(fc.property(mutated, places, reading, checkAnswer), { numRuns: 4_000 });
   });
 
   test("chunks with values of any kind", () => {
-    fc.assert(fc.property(stream, places, checkAnswer), { numRuns: 6_000 });
+    fc.assert(fc.property(stream, places, reading, checkAnswer), { numRuns: 6_000 });
   });
 
   test.each([

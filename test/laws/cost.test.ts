@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ServerSentEventReader, maxEventBytes } from "../../src/openai/server-sent-events.ts";
 import { toJsonText } from "../../src/server/json-text.ts";
+import type { Reading } from "./fixtures.ts";
 import { piecesOf } from "./pieces.ts";
 import { translate } from "./translate.ts";
 
@@ -69,5 +70,34 @@ describe("one long event in pieces of a TCP segment", () => {
     );
     expect(lines.at(-1)).toMatchObject({ done_reason: "stop" });
     expect(lines.reduce((sum, { message }) => sum + message.content.length, 0)).toBe(12_000_000);
+  });
+});
+
+describe("an answer in a hundred thousand pieces", () => {
+  const chunk = (text: string) => `data: {"choices":[{"delta":{"content":"${text}"}}]}\n\n`;
+  const end = Buffer.from("data: [DONE]\n\n");
+
+  // Were what is held joined anew with each piece, each of these would need minutes.
+  test.each<[string, string, Reading]>([
+    ["thoughts that nothing opened", "abcdefgh", { thinkTags: "unopened" }],
+    ["all of it white space", "        ", { thinkTags: "leading" }],
+    ["pieces of a stop text at every end", "abc defg#", { stops: ["##", "#!"] }],
+    ["what repeats nothing", "abcdefgh", { repeatsAnswer: true }],
+  ])("is read in time linear to it: %s", (_, text, reading) => {
+    const pieces = piecesOf(Buffer.from(chunk(text).repeat(100_000)), 65_536);
+    const start = performance.now();
+    const { lines } = translate([...pieces, end], reading);
+    expect(performance.now() - start).toBeLessThan(5_000);
+    expect(lines.reduce((sum, { message }) => sum + message.content.length, 0)).toBe(
+      text.length * 100_000,
+    );
+  });
+
+  test("is read as fast where all of them are glued together", () => {
+    const glued = Buffer.from(chunk("abc").trimEnd().repeat(90_000));
+    const start = performance.now();
+    const { lines } = translate([...piecesOf(glued, 65_536), Buffer.from("\n\n"), end]);
+    expect(performance.now() - start).toBeLessThan(5_000);
+    expect(lines).toHaveLength(90_001);
   });
 });

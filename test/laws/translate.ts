@@ -6,6 +6,7 @@ import { ChunkDecoder } from "../../src/translate/chunk-events.ts";
 import type { CompletionEvent } from "../../src/translate/events.ts";
 import { toMetrics, type Marks } from "../../src/translate/metrics.ts";
 import { ChatResponseEncoder } from "../../src/translate/response-encoder.ts";
+import type { Reading } from "./fixtures.ts";
 
 export interface Translation {
   readonly lines: readonly ChatResponse[];
@@ -19,10 +20,10 @@ export const promptEstimate = 7;
 const identity = { model: "m", createdAt: "2026-01-02T03:04:05.678Z" };
 
 /** Bytes in any pieces, through all pure steps from the backend's bytes to Ollama's objects. */
-export function translate(pieces: Iterable<Buffer>): Translation {
+export function translate(pieces: Iterable<Buffer>, reading: Reading = {}): Translation {
   let ids = 0;
   const reader = new BodyReader();
-  const decoder = new ChunkDecoder(() => `call_new${(ids += 1)}`);
+  const decoder = new ChunkDecoder({ newId: () => `call_new${(ids += 1)}`, ...reading });
   const encoder = new ChatResponseEncoder(identity);
   const lines: ChatResponse[] = [];
 

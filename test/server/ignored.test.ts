@@ -23,10 +23,18 @@ afterAll(async () => {
 const messages = [{ role: "user", content: "hi" }];
 
 test.each([
-  ["/api/chat", { messages, truncate: true, shift: false }, "truncate, shift"],
+  ["/api/chat", { messages, truncate: true, shift: false }, "shift"],
   ["/api/chat", { messages: [{ ...messages[0], colour: "red" }] }, "messages.colour"],
-  ["/api/chat", { messages: [{ role: "assistant", thinking: "hm" }] }, "messages.thinking"],
-  ["/api/generate", { prompt: "hi", template: "{{ .Prompt }}" }, "template"],
+  [
+    "/api/chat",
+    { messages: [{ role: "assistant", thinking: "hm" }, ...messages] },
+    "messages.thinking",
+  ],
+  [
+    "/api/chat",
+    { messages: [...messages, { role: "assistant", content: "W" }] },
+    "messages.prefill",
+  ],
   ["/api/generate", { prompt: "hi", context: [1, 2, 3] }, "context"],
   [
     "/v1/chat/completions",

@@ -260,7 +260,7 @@ describe("heartbeat", () => {
     const server = createServer((_, response) => {
       const writer = new StreamWriter(response, {
         format,
-        headers: {},
+        headers: () => ({}),
         writeStall: 1_000,
         onDrain: () => {},
         onStall: () => {},

@@ -47,6 +47,16 @@ describe("the start-up block", () => {
     );
   });
 
+  test("tells where operators look, and who else can", () => {
+    expect(block()).not.toContain("Admin");
+    expect(block({ admin: { listen: "127.0.0.1:9464" } })).toContain(
+      "Admin       127.0.0.1:9464/metrics, /state  (this machine only)",
+    );
+    expect(block({ admin: { listen: "0.0.0.0:9464" }, insecure: true })).toContain(
+      "Admin       0.0.0.0:9464/metrics, /state  (EXPOSED: without any key)",
+    );
+  });
+
   test.each([
     ["0.0.0.0:1", "http://127.0.0.1:11434/api/chat"],
     ["[::1]:1", "http://[::1]:11434/api/chat"],

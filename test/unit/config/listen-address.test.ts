@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { listenAddress } from "../../../src/config/listen-address.ts";
+import { adminAddress, listenAddress } from "../../../src/config/listen-address.ts";
 
 const closed = { insecure: false, api_key: undefined };
 
@@ -35,3 +35,13 @@ test.each(["", "host", "host:", "host:x", "host:99999", "::1:80", "a:1:2"])(
     );
   },
 );
+
+test("the admin listener is off, on this machine, or wanted elsewhere by a plain word", () => {
+  const admin = (listen: string | undefined, insecure = false) =>
+    adminAddress({ admin: { listen }, insecure });
+  expect(admin(undefined)).toBeUndefined();
+  expect(admin("127.0.0.1:9464")).toEqual({ host: "127.0.0.1", port: 9464, loopback: true });
+  expect(() => admin("0.0.0.0:9464")).toThrow(/^admin\.listen: 0\.0\.0\.0:9464 can be reached/u);
+  expect(admin("0.0.0.0:9464", true)?.loopback).toBe(false);
+  expect(() => admin("here", true)).toThrow(/^admin\.listen: expected host:port/u);
+});

@@ -14,6 +14,7 @@ const bareChat = {
   keepAlive: undefined,
   logprobs: false,
   topLogprobs: 0,
+  truncate: true,
   unknown: [],
   messages: [],
   tools: [],

@@ -121,6 +121,8 @@ describe("the status", () => {
     [{ message: "x", code: 400 }, 400],
     [[{ error: { code: 400, message: "x" } }], 400],
     [{ status: 422, detail: "x" }, 422],
+    [{ statusCode: 401, message: "x" }, 401],
+    [{ error: '{"error":{"code":503}}' }, 503],
     [{ error: { code: "context_length_exceeded", message: "x" } }, undefined],
     [{ error: { code: 1004, message: "x" } }, undefined],
     [{ error: { code: 200, message: "x" } }, undefined],
@@ -128,6 +130,97 @@ describe("the status", () => {
   ])("of %j is %s", (body, status) => {
     expect(parseErrorBody(JSON.stringify(body)).status).toBe(status);
     expect(toBackendError(body).status).toBe(status ?? 502);
+  });
+});
+
+describe("what is complained of", () => {
+  test.each<[string, unknown, object]>([
+    [
+      "OpenAI",
+      { error: { message: "no", param: "top_k", code: "unknown_parameter" } },
+      { param: "top_k", code: "unknown_parameter", locations: [] },
+    ],
+    [
+      "Cerebras",
+      { message: "no", type: "invalid_request_error", param: "body.top_k", code: "wrong" },
+      { param: "top_k", code: "wrong", locations: [] },
+    ],
+    [
+      "llama.cpp, whose code is the status",
+      { error: { code: 400, message: "no", type: "exceed_context_size_error" } },
+      { code: "exceed_context_size_error", locations: [] },
+    ],
+    [
+      "Mistral, whose code is a number",
+      { object: "error", message: { detail: "no" }, type: "invalid_request", code: 3230 },
+      { code: "3230", locations: [] },
+    ],
+    [
+      "FastAPI",
+      {
+        detail: [
+          { type: "extra_forbidden", loc: ["body", "top_k"], msg: "no" },
+          { type: "missing", loc: ["body", "messages", 0, "content"], msg: "no" },
+          { type: "missing", loc: ["body", 0], msg: "no" },
+          { type: "missing", loc: "body.seed", msg: "no" },
+          { msg: "no" },
+          null,
+        ],
+      },
+      { code: "extra_forbidden", locations: ["top_k", "content", "seed"] },
+    ],
+    [
+      "Gemini",
+      [
+        {
+          error: {
+            code: 400,
+            message: "no",
+            status: "INVALID_ARGUMENT",
+            details: [{ fieldViolations: [{ field: "generation_config", description: "no" }] }],
+          },
+        },
+      ],
+      { code: "INVALID_ARGUMENT", locations: ["generation_config"] },
+    ],
+    [
+      "OpenRouter, of the one behind it",
+      {
+        error: {
+          message: "Provider returned error",
+          code: 400,
+          type: "provider_error",
+          metadata: { raw: '{"error":{"param":"seed","code":"unsupported","message":"no"}}' },
+        },
+      },
+      { param: "seed", code: "unsupported", locations: [] },
+    ],
+    ["xAI", { code: "Not found", error: "no" }, { code: "Not found", locations: [] }],
+    [
+      "Novita",
+      { code: 400, reason: "BAD_BODY", message: "no" },
+      { code: "BAD_BODY", locations: [] },
+    ],
+    ["MiniMax", { base_resp: { status_code: 1004, status_msg: "no" } }, { code: "1004" }],
+    ["Cloudflare", { errors: [{ message: "no", code: 7003 }], success: false }, { code: "7003" }],
+    ["TGI", { error: "no", error_type: "validation" }, { code: "validation" }],
+    ["nobody", { error: { message: "no", param: null, code: null } }, { locations: [] }],
+    ["nobody, in words", { error: "no" }, { locations: [] }],
+  ])("is told by %s", (_, body, told) => {
+    const refusal = parseErrorBody(JSON.stringify(body));
+    expect(refusal).toMatchObject(told);
+    expect("param" in refusal).toBe("param" in told);
+    expect("code" in refusal).toBe("code" in told);
+    expect(toBackendError(body).refusal).toEqual(refusal);
+  });
+
+  test("is one printable line too", () => {
+    const body = { error: { message: "a", param: "b\nc", code: "d\u001B[31me" } };
+    expect(parseErrorBody(JSON.stringify(body))).toMatchObject({ param: "b c", code: "de" });
+  });
+
+  test("is nothing in what is no JSON", () => {
+    expect(parseErrorBody("no")).toEqual({ status: undefined, message: "no", locations: [] });
   });
 });
 
@@ -140,6 +233,10 @@ describe("with a success status", () => {
     [{ type: "error", error: { message: "x" } }],
     [[{ error: { message: "x" } }]],
     [{ base_resp: { status_code: 1004, status_msg: "x" } }],
+    [{ base_resp: { status_code: 1004, status_msg: "x" }, choices: null }],
+    [{ errors: [{ message: "x", code: 7003 }], success: false }],
+    [{ message: "x", type: "server_error", code: "" }],
+    [{ message: "x", code: 500 }],
   ])("%j is an error", (value) => {
     expect(isErrorObject(value)).toBe(true);
   });
@@ -148,6 +245,11 @@ describe("with a success status", () => {
     [{ choices: [] }],
     [{ error: null, choices: [] }],
     [{ error: "", choices: [] }],
+    [{ error: false, choices: [] }],
+    [{ choices: [{ message: { content: "x" } }], base_resp: { status_code: 1027 } }],
+    [{ type: "ping" }],
+    [{ type: "info", message: "queued" }],
+    [{ code: 0, message: "ok" }],
     [{ choices: [], base_resp: { status_code: 0, status_msg: "" } }],
     [[]],
     [null],

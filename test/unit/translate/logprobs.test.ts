@@ -15,7 +15,7 @@ describe("log probabilities", () => {
     ]);
   });
 
-  test.each([undefined, null, "x", [1, "2"]])(
+  test.each([undefined, null, "x", [1, "2"], [300], [-1], [1.5]])(
     "have bytes made from the token where given as %j",
     (bytes) => {
       expect(read([token("ü", { bytes })])).toEqual([token("ü", { bytes: [195, 188] })]);
@@ -34,12 +34,60 @@ describe("log probabilities", () => {
     expect(read([token("\ud83d", { bytes: [1] })])).toEqual([token("\uFFFD", { bytes: [1] })]);
   });
 
+  test("are read from the parallel lists of text completions", () => {
+    const logprobs = {
+      tokens: ["Hi", "!", "?"],
+      token_logprobs: [null, -0.5, -1],
+      top_logprobs: [null, { "?": -1.5, "!": -0.5, x: "y" }],
+      text_offset: [0, 2, 3],
+    };
+    expect(readLogprobs(logprobs, 20)).toEqual([
+      {
+        token: "!",
+        logprob: -0.5,
+        bytes: [33],
+        top_logprobs: [
+          { token: "!", logprob: -0.5, bytes: [33] },
+          { token: "?", logprob: -1.5, bytes: [63] },
+        ],
+      },
+      { token: "?", logprob: -1, bytes: [63] },
+    ]);
+  });
+
+  test("are made of llama.cpp's probabilities", () => {
+    const top_probs = [
+      { token: "a", prob: 0.5 },
+      { token: "b", prob: 0 },
+    ];
+    expect(read([{ token: "a", prob: 0.5, top_probs }])).toEqual([
+      {
+        token: "a",
+        logprob: Math.log(0.5),
+        bytes: [97],
+        top_logprobs: [
+          { token: "a", logprob: Math.log(0.5), bytes: [97] },
+          { token: "b", logprob: -9999, bytes: [98] },
+        ],
+      },
+    ]);
+  });
+
+  test.each([
+    [-Infinity, -9999],
+    [-1e300, -9999],
+    [1e300, 0],
+  ])("of %d are %d", (logprob, told) => {
+    expect(read([token("a", { logprob })])?.[0]?.logprob).toBe(told);
+  });
+
   test.each<[string, unknown]>([
     ["null", null],
     ["an empty list", { content: [] }],
     ["entries without a text", { content: [{ id: 5, logprob: -1 }] }],
     ["entries without a number", { content: [{ token: "a", logprob: "-1" }, { token: "a" }] }],
-    ["the older shape of text completions", { tokens: ["a"], token_logprobs: [-1] }],
+    ["lists without numbers", { tokens: ["a"] }],
+    ["lists of nonsense", { tokens: [1, null], token_logprobs: [{}, "x"], top_logprobs: 5 }],
     ["nonsense", { content: [null, 5, "x", []] }],
   ])("are absent for %s", (_, logprobs) => {
     expect(readLogprobs(logprobs, 20)).toBeUndefined();

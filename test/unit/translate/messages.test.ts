@@ -1,10 +1,26 @@
 import { describe, expect, test } from "vitest";
+import type { DialectOverrides } from "../../../src/dialects/dialect.ts";
+import { generic } from "../../../src/dialects/generic.ts";
 import { parseChatRequest } from "../../../src/ollama/requests.ts";
 import { toChatCompletionMessages } from "../../../src/translate/messages.ts";
 
 /** As a client sends them. */
 function lower(...messages: object[]) {
-  return toChatCompletionMessages(parseChatRequest({ model: "m", messages }).messages);
+  return lowerFor({}, ...messages);
+}
+
+function lowerFor(
+  overrides: DialectOverrides & { imageUrls?: boolean; thinks?: boolean },
+  ...messages: object[]
+) {
+  const { imageUrls = false, thinks = true, ...flags } = overrides;
+  const dialect = { ...generic, ...flags };
+  const backend = { model: "m", dialect, contextLength: undefined, imageUrls };
+  return toChatCompletionMessages(
+    parseChatRequest({ model: "m", messages }).messages,
+    backend,
+    thinks,
+  );
 }
 
 const call = (name: string, id?: string) => ({
@@ -64,7 +80,8 @@ describe("a message with images", () => {
   });
 
   test("may be the result of a tool", () => {
-    expect(lower({ role: "tool", content: "", images: ["/9j/AAAA"] })[0]?.content).toEqual([image]);
+    const [, told] = lower({ role: "tool", content: "", images: ["/9j/AAAA"] });
+    expect(told?.content).toEqual([image]);
   });
 });
 
@@ -140,9 +157,138 @@ describe("a result goes to", () => {
     },
   );
 
-  test("an id of its own when no call is open", () => {
-    expect(lower(result("lost"))).toEqual([
-      { role: "tool", content: "lost", tool_call_id: "call00000" },
+  describe("a call that is made up, where the client left it out", () => {
+    const made = (id: string, name = "tool") => ({
+      id,
+      type: "function",
+      function: { name, arguments: "{}" },
+    });
+
+    test.each([
+      ["in the message before it", [{ role: "assistant", content: "Hm" }], "Hm"],
+      ["in a message of its own", [], ""],
+    ])("%s", (_, before, content) => {
+      expect(lower(...before, result("a", { tool_name: "f" }), result("b"))).toEqual([
+        { role: "assistant", content, tool_calls: [made("call00001", "f"), made("call00002")] },
+        { role: "tool", content: "a", tool_call_id: "call00001" },
+        { role: "tool", content: "b", tool_call_id: "call00002" },
+      ]);
+    });
+
+    test("beside calls that have their results", () => {
+      const turn = { role: "assistant", content: "", tool_calls: [call("f")] };
+      const [asked, ...told] = lower(turn, result("a"), result("b"));
+      expect(asked?.tool_calls?.map(({ id }) => id)).toEqual(["call00001", "call00002"]);
+      expect(told.map(({ tool_call_id }) => tool_call_id)).toEqual(["call00001", "call00002"]);
+    });
+  });
+
+  test("its call also when it comes late, and then stands behind it", () => {
+    const turn = { role: "assistant", content: "", tool_calls: [call("f", "x")] };
+    const messages = lower(
+      turn,
+      { role: "user", content: "Well?" },
+      result("1", { tool_call_id: "x" }),
+    );
+    expect(messages.map(({ role }) => role)).toEqual(["assistant", "tool", "user"]);
+  });
+});
+
+test("a call that was never answered gets a word once the talk goes on", () => {
+  const turn = { role: "assistant", content: "", tool_calls: [call("f"), call("g")] };
+  const user = { role: "user", content: "Never mind" };
+  expect(lower(turn, result("1", { tool_name: "g" }), user).slice(1)).toEqual([
+    { role: "tool", content: "1", tool_call_id: "call00002" },
+    { role: "tool", content: "no result", tool_call_id: "call00001" },
+    user,
+  ]);
+  expect(lower(user, turn)).toHaveLength(2);
+});
+
+describe("a dialect says", () => {
+  const thought = { role: "assistant", content: "4", thinking: "2 and 2" };
+  const called = { role: "assistant", content: "", tool_calls: [call("f")] };
+
+  test.each(["reasoning", "reasoning_content"] as const)(
+    "that earlier thoughts go back as %s",
+    (thoughts) => {
+      expect(lowerFor({ thoughts }, thought)).toEqual([
+        { role: "assistant", content: "4", [thoughts]: "2 and 2" },
+      ]);
+    },
+  );
+
+  test("that calls need thoughts, even empty ones, while the model thinks", () => {
+    const thoughts = "required_reasoning_content";
+    expect(lowerFor({ thoughts }, called)[0]).toMatchObject({ reasoning_content: "" });
+    expect(lowerFor({ thoughts }, { ...called, thinking: "hm" })[0]).toMatchObject({
+      reasoning_content: "hm",
+    });
+    expect(lowerFor({ thoughts, thinks: false }, called)[0]).not.toHaveProperty(
+      "reasoning_content",
+    );
+    expect(lowerFor({ thoughts }, thought)[0]).toMatchObject({ reasoning_content: "2 and 2" });
+  });
+
+  test("that neighbours of one role become one message", () => {
+    const user = (content: string) => ({ role: "user", content });
+    expect(lowerFor({ alternating_roles: true }, user("a"), user("b"), thought, user("c"))).toEqual(
+      [user("a\n\nb"), { role: "assistant", content: "4" }, user("c")],
+    );
+  });
+
+  test("that calls and their results are never joined", () => {
+    const lowered = lowerFor({ alternating_roles: true }, called, called, result("1"), result("2"));
+    expect(lowered.map(({ role }) => role)).toEqual([
+      "user",
+      "assistant",
+      "tool",
+      "assistant",
+      "tool",
+      "tool",
     ]);
+  });
+
+  test("that the first user message has the system's words", () => {
+    const system = (content: string) => ({ role: "system", content });
+    const user = { role: "user", content: "Hi" };
+    expect(lowerFor({ system_role: false }, system("a"), user, system("b"))).toEqual([
+      { role: "user", content: "a\n\nb\n\nHi" },
+    ]);
+    expect(lowerFor({ system_role: false }, system("a"))).toEqual([{ role: "user", content: "a" }]);
+  });
+
+  test("that results name their tool and calls have fields of their own", () => {
+    const flags = { tool_result_names: true, tool_call_fields: { extra_content: { google: {} } } };
+    const [asked, told] = lowerFor(flags, called, result("1"));
+    expect(asked?.tool_calls?.[0]).toMatchObject({ extra_content: { google: {} } });
+    expect(told).toMatchObject({ role: "tool", name: "f" });
+  });
+
+  const media = (...images: string[]) => ({ role: "user", content: "", images });
+  const wav = Buffer.from("RIFF1234WAVEfmt").toString("base64");
+
+  test("that it hears", () => {
+    expect(lowerFor({ audio: true }, media(wav))[0]?.content).toEqual([
+      { type: "input_audio", input_audio: { data: wav, format: "wav" } },
+    ]);
+  });
+
+  test("that URLs of images go through", () => {
+    const url = "https://example.com/cat.png";
+    expect(lowerFor({ imageUrls: true }, media(url))[0]?.content).toEqual([
+      { type: "image_url", image_url: { url } },
+    ]);
+  });
+
+  test.each([
+    [{ audio: false }, wav, '"m" does not support audio'],
+    [{ images: [] }, "/9j/AAAA", '"m" does not support images'],
+    [{ images: ["image/png"] }, "/9j/AAAA", '"m" does not support images of type image/jpeg'],
+    [{}, "https://example.com/cat.png", "illegal base64 data at input byte 5"],
+  ])("what it does not take: %j", (flags, image, message) => {
+    expect(() => lowerFor(flags, media(image))).toThrow(
+      expect.objectContaining({ message, status: 400 }),
+    );
   });
 });

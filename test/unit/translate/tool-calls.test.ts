@@ -109,6 +109,57 @@ describe("fragments make one call", () => {
       ],
     ],
     ["with arguments as an object", [{ index: 0, id: "a", ...f("f", { x: 1 }) }]],
+    [
+      "with an object in place of the text before it",
+      [
+        { index: 0, id: "a", ...f("f", "") },
+        { index: 0, ...f(undefined, { x: 1 }) },
+      ],
+    ],
+    [
+      "with an object, sent twice",
+      [
+        { index: 0, id: "a", ...f("f", { x: 1 }) },
+        { index: 0, id: "a", ...f("f", { x: 1 }) },
+      ],
+    ],
+    [
+      "with an empty object first, and the name again",
+      [
+        { index: 0, id: "a", ...f("f", {}) },
+        { index: 0, id: "a", ...f("f", { x: 1 }) },
+      ],
+    ],
+    [
+      "with the name after every piece",
+      [
+        { index: 0, id: "a", ...f("f", "") },
+        { index: 0, id: "a", ...f("f", '{"x"') },
+        { index: 0, id: "a", ...f("f", ":1}") },
+        { index: 0, id: "a", ...f("f", "") },
+      ],
+    ],
+    [
+      "of an index as text",
+      [
+        { index: "0", id: "a", ...f("f", '{"x"') },
+        { index: 0, ...f(undefined, ":1}") },
+      ],
+    ],
+    [
+      "of an index of a billion",
+      [
+        { index: 1e9, id: "a", ...f("f", '{"x"') },
+        { index: 1e9, ...f(undefined, ":1}") },
+      ],
+    ],
+    [
+      "of an index that is none",
+      [
+        { index: {}, id: "a", ...f("f", '{"x"') },
+        { index: "x", ...f(undefined, ":1}") },
+      ],
+    ],
     ["with arguments encoded twice", [{ index: 0, id: "a", ...f("f", JSON.stringify('{"x":1}')) }]],
   ])("%s", (_, fragments) => {
     expect(assemble(...fragments)).toEqual([call(0, "a", "f", { x: 1 })]);
@@ -120,9 +171,12 @@ describe("fragments make one call", () => {
     ).toEqual([call(0, "a", "get_weather", {})]);
   });
 
-  test.each([undefined, "", " ", "null", "{}", null])("without arguments (%j)", (text) => {
-    expect(assemble({ index: 0, id: "a", ...f("f", text) })).toEqual([call(0, "a", "f", {})]);
-  });
+  test.each([undefined, "", " ", "null", "{}", null, [], "[]", {}])(
+    "without arguments (%j)",
+    (text) => {
+      expect(assemble({ index: 0, id: "a", ...f("f", text) })).toEqual([call(0, "a", "f", {})]);
+    },
+  );
 });
 
 describe("fragments make two calls", () => {
@@ -159,6 +213,13 @@ describe("fragments make two calls", () => {
         { id: "b", ...f("g", '{"y":2}') },
       ],
     ],
+    [
+      "of negative indexes",
+      [
+        { index: -1, id: "a", ...f("f", '{"x":1}') },
+        { index: -2, id: "b", ...f("g", '{"y":2}') },
+      ],
+    ],
   ])("%s", (_, fragments) => {
     expect(assemble(...fragments)).toEqual(both);
   });
@@ -176,6 +237,48 @@ describe("fragments make two calls", () => {
     },
   );
 
+  test.each<[string, unknown[]]>([
+    [
+      "with indexes",
+      [
+        { index: 0, id: "0", ...f("f", '{"x"') },
+        { index: 1, id: "0", ...f("g", '{"y"') },
+        { index: 0, id: "0", ...f(null, ":1}") },
+        { index: 1, id: "0", ...f(null, ":2}") },
+      ],
+    ],
+    [
+      "without",
+      [
+        { id: "0", ...f("f", { x: 1 }) },
+        { id: "0", ...f("g", { y: 2 }) },
+      ],
+    ],
+    [
+      "and of one index",
+      [
+        { index: 0, id: "0", ...f("f", '{"x":1}') },
+        { index: 0, id: "0", ...f("g", "") },
+        { index: 0, id: "0", ...f(undefined, '{"y":2}') },
+      ],
+    ],
+  ])("of one id, %s, the second with an id of its own", (_, fragments) => {
+    expect(assemble(...fragments)).toEqual([
+      call(0, "0", "f", { x: 1 }),
+      call(1, "new1", "g", { y: 2 }),
+    ]);
+  });
+
+  test.each<[string, unknown, unknown]>([
+    ["text", '{"x":1}', '{"x":2}'],
+    ["objects", { x: 1 }, { x: 2 }],
+  ])("of one tool and one id, by their arguments (%s)", (_, first, second) => {
+    expect(assemble({ id: "0", ...f("f", first) }, { id: "0", ...f("f", second) })).toEqual([
+      call(0, "0", "f", { x: 1 }),
+      call(1, "new1", "f", { x: 2 }),
+    ]);
+  });
+
   test("of one tool, with neither index nor id", () => {
     expect(assemble(f("f", '{"x":1}'), f("f", '{"x":1}'))).toHaveLength(2);
   });
@@ -192,6 +295,18 @@ describe("fragments make two calls", () => {
   });
 });
 
+test("a key named __proto__ is a key like any other", () => {
+  const values: unknown = JSON.parse('{"__proto__":{"x":1}}');
+  const [one, two] = assemble(
+    { index: 0, id: "a", ...f("f", values) },
+    { index: 1, id: "b", ...f("f", JSON.stringify(values)) },
+  );
+  for (const made of [one, two]) {
+    expect(JSON.stringify(made?.arguments)).toBe('{"__proto__":{"x":1}}');
+    expect(Object.getPrototypeOf(made?.arguments)).toBe(Object.prototype);
+  }
+});
+
 describe("no call, but an error, comes of", () => {
   const malformed = { code: "upstream_malformed", message: "invalid response from upstream" };
   const badArguments = { code: "upstream_malformed", message: "invalid tool call arguments" };
@@ -200,15 +315,14 @@ describe("no call, but an error, comes of", () => {
     ["arguments cut short", { index: 0, id: "a", ...f("f", '{"x":') }, badArguments],
     ["arguments that are a list", { index: 0, id: "a", ...f("f", "[1]") }, badArguments],
     ["arguments that are a number", { index: 0, id: "a", ...f("f", "1") }, badArguments],
+    ["arguments that are no text", { index: 0, id: "a", ...f("f", 1) }, badArguments],
+    ["arguments that are a list of values", { index: 0, id: "a", ...f("f", [1]) }, badArguments],
     [
       "arguments nested 300 deep",
       { index: 0, id: "a", ...f("f", `${'{"a":'.repeat(300)}1${"}".repeat(300)}`) },
       badArguments,
     ],
     ["no name", { index: 0, id: "a", ...f("", "{}") }, malformed],
-    ["an index of a billion", { index: 1e9, ...f("f", "{}") }, malformed],
-    ["a negative index", { index: -1, ...f("f", "{}") }, malformed],
-    ["an index as text", { index: "0", ...f("f", "{}") }, malformed],
     ["arguments over 1 MiB", { index: 0, ...f("f", "x".repeat(1024 * 1024 + 1)) }, malformed],
   ])("%s", (_, fragment, error) => {
     expect(() => assemble(fragment)).toThrow(expect.objectContaining(error));

@@ -54,6 +54,42 @@ describe("usage is read", () => {
       },
     ],
     [
+      "with the thoughts that are in the total only",
+      { usage: { prompt_tokens: 12, completion_tokens: 2, total_tokens: 354 } },
+      undefined,
+      { promptTokens: 12, completionTokens: 342 },
+    ],
+    [
+      "with what was produced, where only the total is told",
+      { usage: { prompt_tokens: 12, total_tokens: 20 } },
+      undefined,
+      { promptTokens: 12, completionTokens: 8 },
+    ],
+    [
+      "with a total that is too small left aside",
+      { usage: { prompt_tokens: 12, completion_tokens: 5, total_tokens: 5 } },
+      undefined,
+      { promptTokens: 12, completionTokens: 5 },
+    ],
+    [
+      "with LocalAI's milliseconds",
+      { usage: { timing_prompt_processing: 20.5, timing_token_generation: 100 } },
+      undefined,
+      { promptDuration: 20_500_000, completionDuration: 1e8 },
+    ],
+    [
+      "with DeepSeek's name for what was cached",
+      { usage: { prompt_tokens: 3, prompt_cache_hit_tokens: 2 } },
+      undefined,
+      { promptTokens: 3, cachedTokens: 2 },
+    ],
+    [
+      "from numbers as text",
+      { usage: { prompt_tokens: "3", completion_tokens: "4", prompt_time: "0.5" } },
+      undefined,
+      { promptTokens: 3, completionTokens: 4, promptDuration: 5e8 },
+    ],
+    [
       "from timings before usage",
       { usage: { prompt_tokens: 99 }, timings: { prompt_n: 2 } },
       undefined,
@@ -70,17 +106,34 @@ describe("usage is read", () => {
     },
   );
 
-  test.each([Number.NaN, -1, Number.POSITIVE_INFINITY, 1e300, "7", null, {}, true])(
-    "without a count of %s",
-    (value) => {
-      expect(
-        readUsage({ usage: { prompt_tokens: value, completion_tokens: 1 } }, undefined),
-      ).toEqual({ completionTokens: 1 });
-      expect(
-        readUsage({ timings: { prompt_n: value, prompt_ms: value, cache_n: value } }, undefined),
-      ).toEqual({});
-    },
-  );
+  test.each([
+    Number.NaN,
+    -1,
+    Number.POSITIVE_INFINITY,
+    1e300,
+    "1e5",
+    " 7",
+    "",
+    "x",
+    null,
+    {},
+    true,
+  ])("without a count of %s", (value) => {
+    expect(readUsage({ usage: { prompt_tokens: value, completion_tokens: 1 } }, undefined)).toEqual(
+      { completionTokens: 1 },
+    );
+    expect(
+      readUsage({ timings: { prompt_n: value, prompt_ms: value, cache_n: value } }, undefined),
+    ).toEqual({});
+  });
+
+  test.each([0, "0"])("without counts of %j, which some backends send on every chunk", (zero) => {
+    const usage = { prompt_tokens: zero, completion_tokens: zero, total_tokens: zero };
+    expect(readUsage({ usage, timings: { prompt_n: zero } }, undefined)).toEqual({});
+    expect(readUsage({ usage: { ...usage, cached_tokens: zero } }, undefined)).toEqual({
+      cachedTokens: 0,
+    });
+  });
 
   test("with fractions rounded", () => {
     expect(readUsage({ usage: { prompt_tokens: 2.6 } }, undefined)).toEqual({ promptTokens: 3 });

@@ -1,0 +1,50 @@
+import type { GenerateRequest, Message } from "../ollama/requests.ts";
+import type { Backend, LoweredRequest } from "./backend.ts";
+import { toChatCompletionRequest } from "./chat-request.ts";
+import { toInsertRequest, toRawRequest, toTemplateRequest } from "./completion-request.ts";
+import { decodeContext } from "./context.ts";
+import type { Dates } from "./template/functions.ts";
+
+/** The conversation a generate request stands for: its `context`, `system` and `prompt`. */
+export function toMessages(request: GenerateRequest): Message[] {
+  const earlier = decodeContext(request.context) ?? [];
+  const system = request.system === "" ? [] : [message("system", request.system)];
+  const kept = system.length > 0 ? earlier.filter((turn) => turn.role !== "system") : earlier;
+  return [
+    ...system,
+    ...kept.map((turn) => message(turn.role, turn.content)),
+    { ...message("user", request.prompt), images: request.images },
+  ];
+}
+
+/**
+ * A generate request: rendered text with `template`, a gap to fill with `suffix`, bare text with
+ * `raw`, else a conversation.
+ * @param messages what is left of the conversation
+ * @param dates for templates that tell the date
+ */
+export function toGenerateRequest(
+  request: GenerateRequest,
+  messages: readonly Message[],
+  backend: Backend,
+  dates: Dates,
+): LoweredRequest {
+  if (request.template !== "") return toTemplateRequest(request, messages, backend, dates);
+  if (request.suffix !== "") return toInsertRequest(request, backend);
+  if (request.raw) return toRawRequest(request, backend);
+  const foreign = request.context.length > 0 && decodeContext(request.context) === undefined;
+  const ignored = foreign ? ["context"] : [];
+  return toChatCompletionRequest({ request, messages, tools: [], ignored }, backend);
+}
+
+function message(role: string, content: string): Message {
+  return {
+    role,
+    content,
+    thinking: undefined,
+    images: [],
+    toolCalls: [],
+    toolName: undefined,
+    toolCallId: undefined,
+  };
+}

@@ -1,0 +1,154 @@
+import type { Dispatcher } from "undici";
+import type { ProxyError } from "../errors.ts";
+import type { Failures } from "./failures.ts";
+
+const maxErrorBytes = 64 * 1024;
+/** Milliseconds for the body of a refusal, which tells only why. */
+const maxErrorTime = 500;
+
+/** What one request hears of its response: `head`, then `data` any number of times, then one ending. */
+export interface ResponseListener {
+  /** A success status. A refusal comes as `error`, with the backend's message. */
+  head(contentType: string): void;
+  data(bytes: Buffer): void;
+  end(): void;
+  error(error: ProxyError): void;
+}
+
+/** A request that is under way. */
+export interface UpstreamCall {
+  pause(): void;
+  resume(): void;
+  /** Closes the connection; the listener hears nothing more. */
+  abort(): void;
+}
+
+/** Undici's callbacks to ours, with the failures mapped. */
+export class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall {
+  readonly #failures: Failures;
+  readonly #listener: ResponseListener;
+  readonly #retry: () => UpstreamCall | undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+  #replacement: UpstreamCall | undefined;
+  #aborted = false;
+  #refusal: { status: number; statusText: string; retryAfter: string | undefined } | undefined;
+  #refusalBody: Buffer[] = [];
+  #refusalBytes = 0;
+  #refusalTimer: NodeJS.Timeout | undefined;
+  #headSeen = false;
+
+  constructor(
+    failures: Failures,
+    listener: ResponseListener,
+    retry: () => UpstreamCall | undefined,
+  ) {
+    this.#failures = failures;
+    this.#listener = listener;
+    this.#retry = retry;
+  }
+
+  pause(): void {
+    (this.#replacement ?? this.#controller)?.pause();
+  }
+
+  resume(): void {
+    (this.#replacement ?? this.#controller)?.resume();
+  }
+
+  abort(): void {
+    this.#aborted = true;
+    clearTimeout(this.#refusalTimer);
+    this.#replacement?.abort();
+    this.#controller?.abort(new Error("aborted"));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // The client left while this request waited for its connection.
+    if (this.#aborted) controller.abort(new Error("aborted"));
+  }
+
+  onResponseStart(
+    _: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+    statusText = "",
+  ): void {
+    if (status < 200 || this.#aborted) return;
+    this.#headSeen = true;
+    if (status < 300) {
+      const encoding = headerText(headers["content-encoding"]) || "identity";
+      const contentType = headerText(headers["content-type"]).toLowerCase();
+      if (encoding !== "identity" || contentType.startsWith("text/html"))
+        this.#fail(this.#failures.malformed());
+      else this.#listener.head(contentType);
+      return;
+    }
+    const retryAfter = headerText(headers["retry-after"]) || undefined;
+    this.#refusal = { status, statusText, retryAfter };
+    this.#refusalTimer = setTimeout(() => this.#refuse(), maxErrorTime);
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#aborted) return;
+    if (this.#refusal === undefined) {
+      this.#listener.data(chunk);
+      return;
+    }
+    this.#refusalBody.push(chunk);
+    this.#refusalBytes += chunk.length;
+    if (this.#refusalBytes > maxErrorBytes) this.#refuse();
+  }
+
+  onResponseEnd(): void {
+    if (this.#aborted) return;
+    if (this.#refusal === undefined) this.#listener.end();
+    else this.#refuse();
+  }
+
+  onResponseError(_: Dispatcher.DispatchController | undefined, error: Error): void {
+    if (this.#aborted) return;
+    if (this.#refusal !== undefined) {
+      this.#refuse();
+      return;
+    }
+    // A kept connection that the backend closed while we reused it: nothing has happened there.
+    if (!this.#headSeen && wasReused(error)) {
+      this.#replacement = this.#retry();
+      if (this.#replacement !== undefined) return;
+    }
+    this.#listener.error(this.#mapped(error));
+  }
+
+  #mapped(error: Error): ProxyError {
+    if (this.#headSeen) return this.#failures.cut(error);
+    const { code, name } = error as { code?: string; name: string };
+    const connected =
+      name === "HTTPParserError" ||
+      (code?.startsWith("UND_ERR_") === true && code !== "UND_ERR_CONNECT_TIMEOUT");
+    return connected ? this.#failures.cut(error) : this.#failures.unreachable(error);
+  }
+
+  #refuse(): void {
+    if (this.#refusal === undefined) return;
+    const { status, statusText, retryAfter } = this.#refusal;
+    const body = Buffer.concat(this.#refusalBody).toString("utf8");
+    this.#fail(this.#failures.refused(status, statusText, body, retryAfter));
+  }
+
+  #fail(error: ProxyError): void {
+    this.abort();
+    this.#listener.error(error);
+  }
+}
+
+function headerText(value: string | string[] | undefined): string {
+  return (Array.isArray(value) ? value[0] : value) ?? "";
+}
+
+const brokenConnection = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
+
+function wasReused(error: Error): boolean {
+  const { code, socket } = error as { code?: string; socket?: { bytesRead?: number } };
+  return brokenConnection.has(code ?? "") && (socket?.bytesRead ?? 0) > 0;
+}
