@@ -1,16 +1,23 @@
-// `npm run test:interop`: the proxy with real parts around it. In front Ollama's own clients, behind
-// it llama.cpp with a small language model. What the tests need beyond Node comes with the ordinary
-// package clients into .cache/interop, or into the folder that INTEROP_CACHE names, and stays there.
+// `npm run test:interop`: the proxy with real parts around it. In front Ollama's own clients and
+// those that JavaScript programs use, behind it llama.cpp with a small language model, or a backend
+// that says what a test has written down. What the tests need beyond Node comes with the ordinary
+// package clients into .cache/interop, or into the folder that INTEROP_CACHE names, and stays there;
+// the JavaScript clients stay beside their tests.
 import { resolve } from "node:path";
 import { add, close, nothing, oneFailed } from "./counts.mjs";
 import { installGoTools } from "./interop/go-tools.mjs";
+import { installJavaScriptClients } from "./interop/javascript-clients.mjs";
 import { installPythonTools } from "./interop/python-tools.mjs";
 import { findTmux } from "./interop/tmux.mjs";
 import { prepare, root } from "./prepare.mjs";
 import { runVitest } from "./vitest.mjs";
 
-/** Every part needs the model, which is a Python package. */
+/** What speaks to the model needs Python: the model is a package of it. */
 const parts = [
+  { file: "javascript/abilities.test.mjs", needs: ["javascript"] },
+  { file: "javascript/breakages.test.mjs", needs: ["javascript"] },
+  { file: "real-model.test.ts", needs: ["python3"] },
+  { file: "real-embeddings.test.ts", needs: ["python3"] },
   { file: "python-client.test.ts", needs: ["python3"] },
   { file: "go-client.test.ts", needs: ["python3", "go"] },
   { file: "cli-models.test.ts", needs: ["python3", "go"] },
@@ -20,7 +27,12 @@ const parts = [
 ];
 
 /** Each answers the environment that the tests find it by, or undefined where the tool is absent. */
-const toolchains = { python3: installPythonTools, go: installGoTools, tmux: findTmux };
+const toolchains = {
+  javascript: installJavaScriptClients,
+  python3: installPythonTools,
+  go: installGoTools,
+  tmux: findTmux,
+};
 
 const cache = resolve(root, process.env.INTEROP_CACHE ?? ".cache/interop");
 const isContinuousIntegration = process.env.CI === "true";

@@ -90,11 +90,16 @@ func userMessage(text string) []api.Message {
 	return []api.Message{{Role: "user", Content: text}}
 }
 
-// chat collects the stream of a chat, and checks that exactly its last response is done.
 func chat(t *testing.T, request *api.ChatRequest) []api.ChatResponse {
 	t.Helper()
+	return chatBy(t, newClient(t), request)
+}
+
+// chatBy collects the stream of a chat, and checks that exactly its last response is done.
+func chatBy(t *testing.T, client *api.Client, request *api.ChatRequest) []api.ChatResponse {
+	t.Helper()
 	var responses []api.ChatResponse
-	err := newClient(t).Chat(context.Background(), request, func(response api.ChatResponse) error {
+	err := client.Chat(context.Background(), request, func(response api.ChatResponse) error {
 		responses = append(responses, response)
 		return nil
 	})

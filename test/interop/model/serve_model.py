@@ -19,6 +19,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--alias", default="smol", help="the name the model is listed under")
     parser.add_argument("--template", type=pathlib.Path, help="a chat template to use instead of the model's own")
+    parser.add_argument("--embedding", action="store_true", help="embed texts, and do nothing else")
     parser.add_argument("--context", type=int, default=2048)
     parser.add_argument("--temperature", type=float, default=0.0, help="where a request names none")
     parser.add_argument("--max-tokens", type=int, default=300, help="where a request names none")
@@ -51,6 +52,9 @@ def describe_server(arguments: argparse.Namespace) -> xllamacpp.CommonParams:
     params.offline = True
     params.warmup = False
     params.verbosity = 1
+    if arguments.embedding:
+        params.embedding = True
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     if arguments.template:
         params.chat_template = arguments.template.read_text()
     return params

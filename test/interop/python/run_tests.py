@@ -3,6 +3,7 @@
 import json
 import pathlib
 import sys
+import traceback
 import unittest
 
 
@@ -21,6 +22,11 @@ class JsonResult(unittest.TestResult):
     def addError(self, test, err):
         super().addError(test, err)
         self.report(test, "failed", self.errors[-1][1])
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err:
+            self.report(subtest, "failed", "".join(traceback.format_exception(*err)))
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)

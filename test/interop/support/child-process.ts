@@ -7,6 +7,8 @@ interface Settings {
   folder?: string;
   /** What the program reads; its input is closed after it. */
   input?: string;
+  /** What a server is asked to stop by; default SIGTERM. */
+  stopSignal?: "SIGINT";
 }
 
 export interface Finished {
@@ -85,7 +87,7 @@ export async function startServer(
   const server = {
     output: () => output,
     stop: async () => {
-      child.kill("SIGTERM");
+      child.kill(settings.stopSignal ?? "SIGTERM");
       const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
       await ended;
       clearTimeout(timer);

@@ -9,12 +9,15 @@ export interface ModelServer extends Server {
 /** A real language model behind an OpenAI-compatible server. */
 export async function startModelServer(
   alias: string,
-  template?: "thinks and calls tools",
+  use?: "thinks and calls tools" | "embeds",
 ): Promise<ModelServer> {
   const port = await findFreePort();
   const address = `http://127.0.0.1:${port}`;
   const options = [interopFile("model/serve_model.py"), `--port=${port}`, `--alias=${alias}`];
-  if (template) options.push(`--template=${interopFile("model/chat-template.jinja")}`);
+  if (use === "thinks and calls tools") {
+    options.push(`--template=${interopFile("model/chat-template.jinja")}`);
+  }
+  if (use === "embeds") options.push("--embedding");
   const server = await startServer(tool("python"), options, `${address}/health`);
   return { ...server, baseUrl: `${address}/v1` };
 }

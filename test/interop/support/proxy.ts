@@ -34,7 +34,12 @@ async function serve(
     process.execPath,
     [join(root, "dist/main.js"), "serve", ...optionsIn(folder)],
     `http://${host}/healthz`,
-    { folder, environment: plainEnvironment({ HOME: folder, OLLAMA_HOST: host, ...environment }) },
+    {
+      folder,
+      environment: plainEnvironment({ HOME: folder, OLLAMA_HOST: host, ...environment }),
+      // SIGTERM would leave a load balancer time to look elsewhere.
+      stopSignal: "SIGINT",
+    },
   );
   return {
     ...server,
