@@ -20,6 +20,7 @@ const errorTable = {
   upstream_truncated: { status: 502, type: "api_error" },
   client_closed: { status: 499, type: "api_error" },
   shutting_down: { status: 503, type: "api_error" },
+  store_failed: { status: 500, type: "api_error" },
   internal: { status: 500, type: "api_error" },
 } as const;
 
@@ -88,10 +89,10 @@ export function invalidRequest(message: string): ProxyError {
 
 /** What a prompt is that its model can't hold. Ollama's text. */
 export function contextOverflow(): ProxyError {
-  return new ProxyError(
-    "context_overflow",
-    "the prompt is longer than the context length currently available to the model; shorten the prompt, adjust the context length in settings, or use a model with a longer context length",
-  );
+  const message =
+    "the prompt is longer than the context length currently available to the model; shorten the prompt, adjust the context length in settings, or use a model with a longer context length";
+  const refusal = { status: undefined, message, locations: [] };
+  return new ProxyError("context_overflow", message, { refusal });
 }
 
 /** Ollama's text for a model nobody serves; `ollama run` pulls when it sees this 404. */

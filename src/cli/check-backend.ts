@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { request } from "undici";
 import { createApp, type App } from "../app.ts";
 import type { Config, UpstreamConfig } from "../config/schema.ts";
@@ -51,11 +52,13 @@ export async function checkBackend(
   options: CheckedRequestOptions,
   output: NodeJS.WritableStream,
 ): Promise<CheckedBackend> {
+  // Else whoever finds the port could use the backend meanwhile, with its owner's key.
+  const key = randomBytes(32).toString("hex");
   const alone: Config = {
     ...config,
     upstreams: [upstream],
     listen: "127.0.0.1:0",
-    api_key: undefined,
+    api_key: key,
     path_prefix: "",
     admin: {},
     strict: false,
@@ -69,7 +72,7 @@ export async function checkBackend(
   try {
     const model = options.request ? await modelToAsk(app, alone, options.model) : undefined;
     await app.catalog.list();
-    const asked = model === undefined ? undefined : await ask(app, port, model);
+    const asked = model === undefined ? undefined : await ask(app, model, { port, key });
     return {
       address: new URL(upstream.base_url).host,
       listConfigured: upstream.models !== undefined,
@@ -132,13 +135,18 @@ const everyOption: { readonly [Name in OptionName]: unknown } = {
 };
 
 /** Asks for one token. A refusal costs none, so a request that taught something is made again. */
-async function ask(app: App, port: number, model: CatalogModel): Promise<CheckedRequest> {
+async function ask(
+  app: App,
+  model: CatalogModel,
+  { port, key }: { readonly port: number; readonly key: string },
+): Promise<CheckedRequest> {
   const lessons = () => stateOf(app).lessons.flatMap(({ what }) => what).length;
   for (let left = maxTries; ; left -= 1) {
     const before = lessons();
     const start = performance.now();
     const { statusCode, headers, body } = await request(`http://127.0.0.1:${port}/api/chat`, {
       method: "POST",
+      headers: { authorization: `Bearer ${key}` },
       // The proxy in between has all the limits of time that are needed.
       headersTimeout: 0,
       bodyTimeout: 0,

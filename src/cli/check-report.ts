@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import type { UpstreamState } from "../handlers/admin.ts";
 import type { CheckedBackend } from "./check-backend.ts";
 
@@ -40,10 +41,11 @@ export function isWell({ state, request }: CheckedBackend): boolean {
 export function checkReport({ backends, unknownModel, running }: CheckFacts): string {
   const table = [
     columns.map(({ title }) => title),
-    ...backends.map((backend) => columns.map(({ cell }) => cell(backend))),
+    ...backends.map((backend) => columns.map(({ cell }) => printable(cell(backend)))),
   ];
   const notes = backends.map((backend) => titled(backend.state.id, notesOn(backend)));
-  const unknown = unknownModel === undefined ? [] : [`  No backend lists ${unknownModel}.`];
+  const unknown =
+    unknownModel === undefined ? [] : [`  No backend lists ${printable(unknownModel)}.`];
   const sections = [aligned(table), ...notes, unknown, runningNotes(running)];
   return `\n${sections
     .filter((lines) => lines.length > 0)
@@ -93,7 +95,9 @@ function titled(title: string, lines: readonly string[]): string[] {
 }
 
 /** A name, and what belongs to it in as many lines as it needs. */
-function note(name: string, items: readonly string[]): string[] {
+function note(givenName: string, givenItems: readonly string[]): string[] {
+  const name = printable(givenName);
+  const items = givenItems.map(printable);
   const indent = 4 + Math.max(9, name.length + 1);
   const lines: string[] = [];
   for (const item of items) {
@@ -115,4 +119,9 @@ function aligned(rows: readonly (readonly string[])[]): string[] {
   return rows.map((row) =>
     `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd(),
   );
+}
+
+/** Names and texts are the backend's own, and a terminal obeys escape sequences. */
+function printable(text: string): string {
+  return stripVTControlCharacters(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ");
 }

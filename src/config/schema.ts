@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { capabilities } from "../ollama/responses.ts";
-import { dialectFields, type DialectOverrides } from "../dialects/dialect.ts";
 import { dialectIds } from "../dialects/dialects.ts";
+import { overrideFields, type ConfiguredOverrides } from "../dialects/overrides.ts";
 
 /** "500ms", "30s", "5m", "1h", or a number of seconds; becomes milliseconds. */
 const duration = z
@@ -16,17 +16,10 @@ const duration = z
     return Number.parseFloat(value) * factor[unit];
   });
 
-const dialectSettings = {
-  dialect: z
-    .enum(dialectIds)
-    .optional()
-    .describe("How it differs from OpenAI's API; told from its address and answers when absent."),
-  overrides: dialectFields
-    .partial()
-    .transform((given) => given as DialectOverrides)
-    .optional()
-    .describe("Corrections of that dialect, field by field."),
-};
+const dialect = z
+  .enum(dialectIds)
+  .optional()
+  .describe("How it differs from OpenAI's API; told from its address and answers when absent.");
 
 const upstreamSchema = z.strictObject({
   id: z
@@ -41,7 +34,13 @@ const upstreamSchema = z.strictObject({
     .string()
     .optional()
     .describe("Its key; write `${NAME}` to take it from the environment."),
-  ...dialectSettings,
+  dialect,
+  overrides: overrideFields
+    .transform((given) => given as ConfiguredOverrides)
+    .optional()
+    .describe(
+      "Corrections of that dialect, field by field; of `options`, `ranges` and `think` entry by entry.",
+    ),
   models: z
     .array(z.string().min(1))
     .optional()
@@ -59,7 +58,12 @@ const modelSchema = z.strictObject({
     .optional()
     .describe("What the model can do; decides what clients offer and what is refused."),
   context_length: z.int().positive().optional().describe("Its context window in tokens."),
-  ...dialectSettings,
+  dialect,
+  overrides: overrideFields
+    .omit({ auth: true })
+    .transform((given) => given as ConfiguredOverrides)
+    .optional()
+    .describe("Corrections for this model, laid over those of its backend; `auth` can't be one."),
 });
 
 const timeoutsSchema = z.strictObject({

@@ -4,6 +4,24 @@ import { optionNames } from "../ollama/options.ts";
 /** Members of a request, as they go over the wire. */
 const wireFields = z.record(z.string(), z.unknown());
 
+/** Members of a request that are the translation's own, so that no option may be put there. */
+const ownFields: ReadonlySet<string> = new Set([
+  "model",
+  "messages",
+  "prompt",
+  "suffix",
+  "input",
+  "tools",
+  "stream",
+  "stream_options",
+  "response_format",
+]);
+
+const optionField = z
+  .string()
+  .regex(/^[A-Za-z]\w*$/, "expected the name of a field")
+  .refine((name) => !ownFields.has(name), "expected a field that the proxy does not fill itself");
+
 /** Below the base URL, or after `origin:` below the server itself. */
 const wirePath = z.string().regex(/^(origin:)?\/\S*$/, 'expected "/path" or "origin:/path"');
 
@@ -29,10 +47,17 @@ const formatSteps = [
 /** The shape of a dialect, and the text of its fields in docs/CONFIGURATION.md. */
 export const dialectFields = z.strictObject({
   options: z
-    .partialRecord(z.enum(optionNames), z.array(z.string()))
-    .describe("Ollama's option: the fields that carry it. An option without an entry is not sent."),
+    .partialRecord(z.enum(optionNames), z.array(optionField))
+    .describe(
+      "Ollama's option: the fields that carry it. An option without an entry, or with an empty list, is not sent.",
+    ),
   ranges: z
-    .record(z.string(), z.tuple([z.number(), z.number()]))
+    .record(
+      optionField,
+      z
+        .tuple([z.number(), z.number()])
+        .refine(([least, greatest]) => least <= greatest, "expected the least value first"),
+    )
     .describe("Field: the least and greatest value it may have; what is beyond is moved there."),
   limits_needed: z
     .array(z.enum(["chat", "completion"]))
@@ -101,7 +126,7 @@ export const dialectFields = z.strictObject({
     .boolean()
     .describe("Whether a message with tool calls may have an empty text; else it has none."),
   images: z
-    .array(z.string())
+    .array(z.string().regex(/^image\/[\w.+-]+$/, 'expected a media type such as "image/png"'))
     .describe("Media types of images it takes, such as `image/png`; none: it takes no images."),
   audio: z.boolean().describe("Whether it takes audio (`input_audio`)."),
   logprobs: z
@@ -131,7 +156,7 @@ export type ThinkValue = (typeof thinkValues)[number];
  */
 export type Dialect = { readonly id: string } & DeepReadonly<z.output<typeof dialectFields>>;
 
-/** Corrections of a dialect: from the configuration, or learned. */
+/** Fields laid over those of a dialect, each as a whole. */
 export type DialectOverrides = Partial<Omit<Dialect, "id">>;
 
 type DeepReadonly<T> = T extends [infer A, infer B]

@@ -146,9 +146,12 @@ export function dialectForModel(dialect: Dialect, modelId: string): Dialect {
   return fitting.reduce<Dialect>((variant, { is }) => ({ ...variant, ...is }), dialect);
 }
 
-/** Loopback, RFC 1918, link-local and unique-local addresses, and names that stay in a local net. */
+/**
+ * Loopback, unspecified, RFC 1918, link-local and unique-local addresses, and names that stay in a
+ * local net.
+ */
 function isPrivateHost(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, "");
+  const host = unmapped(hostname.replace(/^\[|\]$/g, ""));
   return (
     host === "localhost" ||
     /\.(localhost|local|internal|lan)$/.test(host) ||
@@ -156,9 +159,19 @@ function isPrivateHost(hostname: string): boolean {
     /^192\.168\.\d+\.\d+$/.test(host) ||
     /^169\.254\.\d+\.\d+$/.test(host) ||
     /^172\.(1[6-9]|2\d|3[01])\.\d+\.\d+$/.test(host) ||
+    host === "0.0.0.0" ||
+    host === "::" ||
     host === "::1" ||
     /^f[cd][0-9a-f]{2}:/.test(host) ||
     host.startsWith("fe80:") ||
     (!host.includes(".") && !host.includes(":"))
   );
+}
+
+/** An IPv4 address inside an IPv6 one, which a URL has as `::ffff:7f00:1`, by itself. */
+function unmapped(host: string): string {
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(host);
+  if (mapped === null) return host;
+  const pairs = mapped.slice(1).map((digits) => Number.parseInt(digits, 16));
+  return pairs.flatMap((pair) => [pair >> 8, pair & 0xff]).join(".");
 }

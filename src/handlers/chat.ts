@@ -37,9 +37,11 @@ export const chat: ServiceHandler = (services) => async (request, reply) => {
     reply,
     target,
     model,
+    errors: "ollama",
     stream,
     question: {
       request: chatRequest,
+      use: "chat",
       messages,
       lower: (left, backend) =>
         toChatCompletionRequest(

@@ -10,6 +10,8 @@ import { toUnitVector } from "../translate/embeddings.ts";
 import { refuseWithoutEmbeddings } from "./capabilities.ts";
 import { readJson, type ServiceHandler, type Services } from "./services.ts";
 
+const errors = "ollama" as const;
+
 /** `POST /api/embed`: vectors of length 1. */
 export const embed: ServiceHandler = (services) => async (request, reply) => {
   const embedRequest = parseEmbedRequest(readJson(request));
@@ -21,7 +23,17 @@ export const embed: ServiceHandler = (services) => async (request, reply) => {
       throw invalidRequest("input exceeds maximum context length and cannot be truncated further");
     }
     const ignored = namesOfIgnored(embedRequest);
-    const question = { request, reply, target, model, texts, dimensions, truncate, ignored };
+    const question = {
+      request,
+      reply,
+      target,
+      model,
+      errors,
+      texts,
+      dimensions,
+      truncate,
+      ignored,
+    };
     const answer = await services.embeddings.answer(question);
     if (answer === undefined) return reply;
     const embeddings = answer.vectors.map((vector) => toUnitVector(vector, dimensions));
@@ -39,7 +51,7 @@ export const embeddings: ServiceHandler = (services) => async (request, reply) =
     if (texts.length === 0) return sendJson(reply, { embedding: [] });
     const ignored = namesOfIgnored(embeddingsRequest);
     const limits = { dimensions: 0, truncate: true };
-    const question = { request, reply, target, model, texts, ...limits, ignored };
+    const question = { request, reply, target, model, errors, texts, ...limits, ignored };
     const answer = await services.embeddings.answer(question);
     if (answer === undefined) return reply;
     return sendJson(reply, { embedding: Array.from(answer.vectors[0] ?? []) });

@@ -4,7 +4,7 @@ import { parseGenerateRequest, type GenerateRequest } from "../ollama/requests.t
 import { resolveTarget } from "../routing/resolve.ts";
 import { sendJson } from "../server/responses.ts";
 import { encodeContext } from "../translate/context.ts";
-import { toGenerateRequest, toMessages } from "../translate/generate-request.ts";
+import { isConversation, toGenerateRequest, toMessages } from "../translate/generate-request.ts";
 import { joinGenerate } from "../translate/joined-response.ts";
 import { GenerateResponseEncoder } from "../translate/response-encoder.ts";
 import { refuseWhatModelCannot } from "./capabilities.ts";
@@ -39,9 +39,11 @@ export const generate: ServiceHandler = (services) => async (request, reply) => 
     reply,
     target,
     model,
+    errors: "ollama",
     stream,
     question: {
       request: generateRequest,
+      use: isConversation(generateRequest) ? "chat" : "completion",
       messages: toMessages(generateRequest),
       lower: (left, backend) => toGenerateRequest(generateRequest, left, backend, datesOf(now)),
     },

@@ -1,4 +1,4 @@
-import { sendDocument, sendJson, type ErrorShape } from "../server/responses.ts";
+import { sendDocument, sendJson } from "../server/responses.ts";
 import { chooseStreamFormat, passedEvents } from "../server/stream-format.ts";
 import type { ResponseEncoder } from "../translate/response-encoder.ts";
 import { Adaptation, type Question } from "./adaptation.ts";
@@ -28,11 +28,13 @@ interface OllamaAnswer<Response> extends Exchange {
   readonly join: (lines: readonly Response[]) => Response;
 }
 
+/** What is told of a conversation whose oldest turns had to go, as they go in Ollama. */
+const oldest = "messages.oldest";
+
 interface PassedAnswer extends Exchange {
   /** Below the backend's base URL. */
   readonly path: string;
   readonly body: Readonly<Record<string, unknown>>;
-  readonly errors: ErrorShape;
   /** What the client sent and the backend is not told, by name. */
   readonly ignored: readonly string[];
 }
@@ -56,14 +58,14 @@ export class Answers {
     const finishReason = () => translator?.finishReason;
     const attempt = (): Try<Response> => {
       const { lowered, cut } = adaptation;
-      ignored.note(answer, lowered.ignored);
-      if (cut) ignored.add(reply, "messages.oldest");
+      ignored.note(answer, lowered.ignored, cut ? [oldest] : []);
       translator = new OllamaTranslator(encoder, stopwatch, lowered, newId);
       return {
         path: lowered.path,
         body: JSON.stringify(lowered.body),
         translator,
         again: (refusal) => (adaptation.adaptTo(refusal) ? attempt() : undefined),
+        answered: () => adaptation.succeed(),
       };
     };
     if (answer.stream) {

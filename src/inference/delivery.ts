@@ -1,5 +1,5 @@
 import type { Config } from "../config/schema.ts";
-import { toProxyError, type ProxyError } from "../errors.ts";
+import { ProxyError, toProxyError, whileRunning } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { StreamFormat } from "../server/stream-format.ts";
 import { StreamWriter } from "../server/stream-writer.ts";
@@ -20,6 +20,8 @@ export interface Try<Out> {
   readonly translator: Translator<Out>;
   /** Another way to ask, where the refusal shows one; only asked before the first byte. */
   readonly again?: (refusal: ProxyError) => Try<Out> | undefined;
+  /** It was not refused. */
+  readonly answered?: () => void;
 }
 
 export interface DeliveryOptions {
@@ -102,19 +104,35 @@ export class Delivery {
       if (raw.destroyed) pipeline.abandon();
       try {
         const outcome = await pipeline.result;
+        if (outcome !== "client_closed") attempt.answered?.();
         this.#log(outcome, pipeline.failure);
         return outcome;
       } catch (thrown) {
-        const error = toProxyError(thrown);
-        const next = raw.destroyed ? undefined : attempt.again?.(error);
-        if (next === undefined) {
-          const told = explained(error, this.#exchange, attempt.path);
-          this.#log("refused", told);
-          throw told;
-        }
-        attempt = next;
+        const next = this.#next(attempt, toProxyError(thrown));
+        if (!(next instanceof ProxyError)) attempt = next;
+        else return this.#refuse(next, attempt, sink);
       }
     }
+  }
+
+  /** Another try, or the error to tell. */
+  #next<Out>(attempt: Try<Out>, error: ProxyError): Try<Out> | ProxyError {
+    const told = explained(error, this.#exchange, attempt.path);
+    if (this.#exchange.reply.raw.destroyed) return told;
+    try {
+      return attempt.again?.(error) ?? told;
+    } catch (refused) {
+      return toProxyError(refused);
+    }
+  }
+
+  /** @throws the error, unless the headers have left already; then it is the last word of the stream. */
+  #refuse<Out>(error: ProxyError, { translator }: Try<Out>, sink: Sink<Out>): Outcome {
+    this.#log("refused", error);
+    if (!this.#exchange.reply.raw.headersSent) throw error;
+    for (const value of translator.fail(whileRunning(error))) sink.write(value);
+    sink.end();
+    return "failed";
   }
 
   #start<Out>({ path, body, translator }: Try<Out>, sink: Sink<Out>): Pipeline<Out> {

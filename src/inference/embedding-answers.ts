@@ -77,7 +77,7 @@ export class EmbeddingAnswers {
   /** @throws ProxyError 400 when the backend is known to have no embeddings. */
   #run({ target, dimensions, truncate }: EmbeddingQuestion, signal: AbortSignal): EmbeddingRun {
     const { upstream, entry } = target.model;
-    const dialect = dialectOf(target).embeddings;
+    const dialect = dialectOf(target, "embedding").embeddings;
     if (dialect === null) throw noEmbeddings(upstream.id);
     const timeout = this.#options.config.timeouts.first_byte;
     return new EmbeddingRun({
@@ -93,7 +93,7 @@ export class EmbeddingAnswers {
       },
       learned: (embeddings) => {
         const what = "cut vectors to their dimensions here";
-        this.#options.learned.note(target.model, { overrides: { embeddings }, what });
+        this.#options.learned.note(target.model, "embedding", { overrides: { embeddings }, what });
       },
     });
   }

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { ErrorShape } from "../server/responses.ts";
 import type { Target } from "../routing/resolve.ts";
 
 /** One request on its way, as its handler knows it. */
@@ -8,4 +9,6 @@ export interface Exchange {
   readonly target: Target;
   /** The model as the client spelled it. */
   readonly model: string;
+  /** Whose words errors are told in. */
+  readonly errors: ErrorShape;
 }

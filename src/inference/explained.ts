@@ -11,8 +11,8 @@ import type { Exchange } from "./exchange.ts";
 export function explained(error: ProxyError, exchange: Exchange, path: string): ProxyError {
   const { refusal, status } = error;
   if (refusal === undefined || status === 429) return error;
-  const { model, request, target } = exchange;
-  const isOllama = !request.url.includes("/v1/");
+  const { model, target } = exchange;
+  const isOllama = exchange.errors === "ollama";
   const kind = kindOfRefusal(refusal) ?? missing(error);
   if (kind === "model" && (status === 404 || (isOllama && status === 400))) {
     return modelNotFound(model);
@@ -22,22 +22,24 @@ export function explained(error: ProxyError, exchange: Exchange, path: string): 
   if (kind === "tools") return invalidRequest(`${qualifiedName(model)} does not support tools`);
   if (status !== 404 && status !== 405) return error;
   // A 404 would tell Ollama's clients that there is no such model.
-  return path === chatPath ? noSuchRoute(target.model.upstream.id, error) : noRawCompletion();
+  if (path === chatPath) return noSuchRoute(target.model.upstream.id, error);
+  return invalidRequest(
+    path === rawPath
+      ? "raw completion is not supported by this backend"
+      : `this backend has no ${path.replace("origin:", "")}`,
+  );
 }
 
 /** The route that every backend has; without it the address must be wrong. */
 const chatPath = "/chat/completions";
+const rawPath = "/completions";
 
 function noSuchRoute(upstream: string, cause: ProxyError): ProxyError {
   const text = `upstream "${upstream}" has no such route; check its base_url`;
   return new ProxyError("upstream_failed", text, { cause });
 }
 
-function noRawCompletion(): ProxyError {
-  return invalidRequest("raw completion is not supported by this backend");
-}
-
 /** Where only the status says that something is not there, a word tells what. */
 function missing({ status, message }: ProxyError): "model" | undefined {
-  return status === 404 && /model|deployment|endpoint/i.test(message) ? "model" : undefined;
+  return status === 404 && /model|deployment/i.test(message) ? "model" : undefined;
 }

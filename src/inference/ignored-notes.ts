@@ -21,12 +21,20 @@ export class IgnoredNotes {
     this.#metrics = metrics;
   }
 
-  /** Takes the place of what was noted of an earlier try. @throws ProxyError 400 with `strict` */
-  note({ reply, target }: Pick<Exchange, "reply" | "target">, names: readonly string[]): void {
+  /**
+   * Takes the place of what was noted of an earlier try.
+   * @param besides what is told as well, but is no error with `strict`
+   * @throws ProxyError 400 with `strict`
+   */
+  note(
+    { reply, target }: Pick<Exchange, "reply" | "target">,
+    names: readonly string[],
+    besides: readonly string[] = [],
+  ): void {
     if (this.#strict && names.length > 0) {
       throw invalidRequest(`this backend can't be told: ${names.join(", ")}`);
     }
-    const fields = names.map((name) => name.replace(/[^\w.-]/g, "_"));
+    const fields = [...names, ...besides].map((name) => name.replace(/[^\w.-]/g, "_"));
     const ignored = fields.join(", ").slice(0, maxHeaderLength);
     this.#count(fields, reply);
     if (ignored === "") reply.removeHeader(header);

@@ -2,6 +2,7 @@ import type { CatalogModel } from "../models/catalog.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Lesson } from "../upstream/learn.ts";
+import type { Use } from "../upstream/lessons.ts";
 
 /** Keeps what refusals teach, and tells of it: in the log, and counted by setting of the dialect. */
 export class LearnedNotes {
@@ -13,8 +14,8 @@ export class LearnedNotes {
     this.#metrics = metrics;
   }
 
-  note({ upstream, entry, name }: CatalogModel, lesson: Lesson): void {
-    upstream.lessons.remember(entry.id, lesson);
+  note({ upstream, entry, name }: CatalogModel, use: Use, lesson: Lesson): void {
+    upstream.lessons.remember(entry.id, use, lesson);
     this.#log.info(
       { upstream: upstream.id, model: name, lesson: lesson.what },
       "learned from a refusal",

@@ -173,7 +173,7 @@ export class Pipeline<Out> implements ResponseListener {
     const { failures } = this.#options;
     if (error.code === "upstream_failed") {
       const { status, message, refusal } = error;
-      return failures.refusal(status, refusal ?? { status, message, locations: [] });
+      return failures.refusal(status, { status, locations: [], ...refusal, message });
     }
     return vagueReasons.has(error.message) ? failures.malformed(error) : error;
   }

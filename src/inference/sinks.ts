@@ -3,7 +3,7 @@ import type { LineText } from "./line-text.ts";
 
 /** Where translated objects go. */
 export interface Sink<Out> {
-  /** Whether the client has seen the beginning, so that a failure can only be told in the stream. */
+  /** Whether something was written, so that a failure can only be told in the stream. */
   readonly committed: boolean;
   /** @returns false when the reader is slow; the pipeline then waits for `resume`. */
   write(value: Out): boolean;
@@ -27,17 +27,15 @@ export class Collector<Out> implements Sink<Out> {
 export class TextSink<Out> implements Sink<Out> {
   readonly #writer: StreamWriter;
   readonly #toText: LineText<Out>;
+  committed = false;
 
   constructor(writer: StreamWriter, toText: LineText<Out>) {
     this.#writer = writer;
     this.#toText = toText;
   }
 
-  get committed(): boolean {
-    return this.#writer.committed;
-  }
-
   write(value: Out): boolean {
+    this.committed = true;
     return this.#writer.write(this.#toText(value));
   }
 

@@ -147,6 +147,7 @@ export class Catalog {
 
   async #load(upstream: Upstream): Promise<void> {
     if (upstream.configuredModels !== undefined) {
+      await upstream.recognise(undefined);
       const entries = upstream.configuredModels.map((id) => ({ id }));
       this.#lists.set(upstream, { entries, problem: undefined });
       return;

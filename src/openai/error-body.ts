@@ -78,7 +78,9 @@ function withRaw(error: JsonObject, inner: typeof messageOf): string | undefined
 function detailOf(detail: unknown, inner: typeof messageOf): string | undefined {
   if (!Array.isArray(detail)) return inner(detail);
   const parts = detail.map((entry) => {
-    const where = asArray(asObject(entry)?.["loc"]).join(".");
+    const where = asArray(asObject(entry)?.["loc"])
+      .filter((step) => typeof step === "string" || typeof step === "number")
+      .join(".");
     const what = asText(asObject(entry)?.["msg"]) ?? "invalid";
     return where === "" ? what : `${where}: ${what}`;
   });

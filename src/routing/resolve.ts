@@ -2,6 +2,7 @@ import type { Dialect } from "../dialects/dialect.ts";
 import { invalidRequest, modelNotFound } from "../errors.ts";
 import type { Cards, ModelFacts } from "../models/cards.ts";
 import type { Catalog, CatalogModel } from "../models/catalog.ts";
+import type { Use } from "../upstream/lessons.ts";
 import { isValidModelName } from "../ollama/model-name.ts";
 
 /** Where a request goes: the model, its backend, and what is known of it. */
@@ -29,6 +30,6 @@ export async function resolveTarget(
 }
 
 /** How the target is talked to now; refusals change it. */
-export function dialectOf({ model, facts }: Target): Dialect {
-  return model.upstream.dialectOf(model.entry.id, facts.configured);
+export function dialectOf({ model, facts }: Target, use: Use): Dialect {
+  return model.upstream.dialectOf(model.entry.id, use, facts.configured);
 }

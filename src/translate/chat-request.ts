@@ -2,12 +2,12 @@ import type { Dialect } from "../dialects/dialect.ts";
 import { qualifiedName } from "../ollama/model-name.ts";
 import { invalidRequest } from "../errors.ts";
 import type { ChatRequest, GenerateRequest, Message, Think, Tool } from "../ollama/requests.ts";
-import type { JsonObject } from "../openai/json.ts";
+import { asObject, type JsonObject } from "../openai/json.ts";
 import type { ChatCompletionMessage, ChatCompletionRequest } from "../openai/requests.ts";
 import { estimateTokens, type Backend, type Lowered, type LoweredRequest } from "./backend.ts";
-import { instruct, sendsThoughts, toChatCompletionMessages } from "./messages.ts";
+import { arrange, instruct, sendsThoughts, toChatCompletionMessages } from "./messages.ts";
 import { lowerOptions } from "./sampling.ts";
-import { lowerFormat } from "./structured-output.ts";
+import { lowerFormat, type LoweredFormat } from "./structured-output.ts";
 import { lowerThink } from "./thinking.ts";
 
 /** What a conversation is answered with, whichever route it came by. */
@@ -40,7 +40,7 @@ export function toChatCompletionRequest(
   const lowered = toChatCompletionMessages(messages, backend, thinks);
   const body: ChatCompletionRequest = {
     model,
-    messages: prefill.continue(worded(lowered, format.instruction, format.fields, backend)),
+    messages: prefill.continue(arrange(worded(lowered, format, dialect), dialect)),
     ...lowerTools(tools, backend),
     ...options.fields,
     ...thinking.fields,
@@ -79,7 +79,10 @@ export function toChatCompletionRequest(
 }
 
 /** Waiting for a tag that never comes would cost the stream, so only where thoughts were asked for. */
-function thinkTags(think: Think | undefined, { think_tags }: Dialect): Dialect["think_tags"] {
+export function thinkTags(
+  think: Think | undefined,
+  { think_tags }: Dialect,
+): Dialect["think_tags"] {
   return think_tags === "unopened" && !think ? "leading" : think_tags;
 }
 
@@ -89,7 +92,11 @@ export function streamOptions({ dialect }: Backend): JsonObject {
 
 /** A switch of the template that continuing a message needs otherwise. */
 function overridden(thinking: JsonObject, prefill: JsonObject): string[] {
-  return Object.keys(thinking).some((name) => Object.hasOwn(prefill, name)) ? ["think"] : [];
+  const differs = Object.entries(thinking).some(
+    ([name, value]) =>
+      Object.hasOwn(prefill, name) && JSON.stringify(prefill[name]) !== JSON.stringify(value),
+  );
+  return differs ? ["think"] : [];
 }
 
 interface Prefill extends Lowered {
@@ -157,12 +164,11 @@ function lowerLogprobs(
 /** Words for what has no field, and the word that OpenAI asks for beside `json_object`. */
 function worded(
   messages: readonly ChatCompletionMessage[],
-  instruction: string | undefined,
-  { response_format }: JsonObject,
-  { dialect }: Backend,
+  { fields, instruction }: LoweredFormat,
+  dialect: Dialect,
 ): readonly ChatCompletionMessage[] {
   if (instruction !== undefined) return instruct(messages, instruction);
-  const asksJson = (response_format as JsonObject | undefined)?.["type"] === "json_object";
+  const asksJson = asObject(fields["response_format"])?.["type"] === "json_object";
   const saysJson = messages.some(({ content }) => /json/i.test(textOf(content)));
   return dialect.json_word && asksJson && !saysJson
     ? instruct(messages, "Answer with JSON.")

@@ -90,7 +90,9 @@ export class ChunkDecoder {
     if (this.#progress === "running") {
       throw new ProxyError("upstream_truncated", "stream ended before completion");
     }
-    const events = [...this.#answer.end(), ...this.#toolCalls.end()];
+    const texts = this.#answer.end();
+    const calls = this.#answer.stopped ? this.#toolCalls.endEarly() : this.#toolCalls.end();
+    const events = [...texts, ...calls];
     if (this.#deltas + events.length === 0 && this.#fillsContext()) throw contextOverflow();
     const finishReason = this.#answer.stopped ? "stop" : this.#finishReason;
     const end: EndEvent = {
@@ -147,10 +149,17 @@ export class ChunkDecoder {
     return events;
   }
 
+  /** Calls come behind the text of their chunk, and not at all where it was stopped. */
   #delta(delta: JsonObject, logprobs: readonly TokenLogprob[] | undefined): DeltaEvent[] {
+    const events = this.#content(delta, logprobs);
+    if (this.#answer.stopped) return events;
     this.#toolCalls.push(delta["tool_calls"]);
     const legacyCall = asObject(delta["function_call"]);
     if (legacyCall !== undefined) this.#toolCalls.push([{ index: 0, function: legacyCall }]);
+    return events;
+  }
+
+  #content(delta: JsonObject, logprobs: readonly TokenLogprob[] | undefined): DeltaEvent[] {
     const { text, thinking } = readContent(delta);
     if (text !== "") this.#deltas += 1;
     if (thinking === "") {

@@ -1,15 +1,24 @@
+import type { Dialect, FormatStep } from "../dialects/dialect.ts";
 import { invalidRequest } from "../errors.ts";
 import { qualifiedName } from "../ollama/model-name.ts";
 import type { GenerateRequest, Message } from "../ollama/requests.ts";
 import type { JsonObject } from "../openai/json.ts";
 import type { CompletionRequest } from "../openai/requests.ts";
 import { estimateTokens, type Backend, type LoweredRequest } from "./backend.ts";
-import { streamOptions } from "./chat-request.ts";
+import { streamOptions, thinkTags } from "./chat-request.ts";
+import { decodeContext } from "./context.ts";
 import { fillInTheMiddlePrompt } from "./fill-in-the-middle.ts";
 import { lowerOptions } from "./sampling.ts";
 import { lowerFormat } from "./structured-output.ts";
 import type { Dates } from "./template/functions.ts";
 import { renderTemplate } from "./template/ollama-template.ts";
+
+/** What a request has beside its prompt, and some kinds of prompt have no place for. */
+const members = ["system", "context", "suffix", "think"] as const;
+type Member = (typeof members)[number];
+
+/** Those that only a conversation or a template has a place for. */
+const conversational: readonly Member[] = ["system", "context", "think"];
 
 /** A prompt that goes to the model as it is. */
 interface Completion {
@@ -17,8 +26,9 @@ interface Completion {
   /** What stands for the prompt. */
   readonly input: JsonObject;
   readonly promptLength: number;
-  readonly ignored: readonly string[];
-  readonly thinkTags: boolean;
+  /** What this prompt has no place for. */
+  readonly unused: readonly Member[];
+  readonly thinkTags: Dialect["think_tags"];
 }
 
 /** `raw`: the bare prompt. @throws ProxyError 400 where bare text can't be completed. */
@@ -27,8 +37,8 @@ export function toRawRequest(request: GenerateRequest, backend: Backend): Lowere
     path: completionsPath(backend, "raw completion"),
     input: { prompt: request.prompt },
     promptLength: request.prompt.length,
-    ignored: request.think === undefined ? [] : ["think"],
-    thinkTags: false,
+    unused: conversational,
+    thinkTags: "never",
   });
 }
 
@@ -43,11 +53,11 @@ export function toTemplateRequest(
   dates: Dates,
 ): LoweredRequest {
   const path = completionsPath(backend, "a template");
-  const fillsGap = request.suffix !== "";
+  const fillsGap = request.prompt !== "" && request.suffix !== "";
   const prompt = renderTemplate(request.template, {
     system: "",
     prompt: fillsGap ? request.prompt : "",
-    suffix: request.suffix,
+    suffix: fillsGap ? request.suffix : "",
     // The system text and the prompt are among them.
     messages: fillsGap ? [] : messages,
     response: "",
@@ -59,9 +69,20 @@ export function toTemplateRequest(
     path,
     input: { prompt },
     promptLength: prompt.length,
-    ignored: [],
-    thinkTags: true,
+    unused: unusedBy(request, fillsGap),
+    thinkTags: thinkTags(request.think, backend.dialect),
   });
+}
+
+/** What the template does not mention, or, with a gap to fill, has no value for. */
+function unusedBy({ template, context }: GenerateRequest, fillsGap: boolean): readonly Member[] {
+  const isUsed: Readonly<Record<Member, boolean>> = {
+    system: !fillsGap && /\.(System|Messages)\b/.test(template),
+    context: !fillsGap && decodeContext(context) !== undefined,
+    suffix: fillsGap && /\.Suffix\b/.test(template),
+    think: /\.(Think|ThinkLevel|IsThinkSet)\b/.test(template),
+  };
+  return members.filter((name) => !isUsed[name]);
 }
 
 /**
@@ -75,17 +96,16 @@ export function toInsertRequest(request: GenerateRequest, backend: Backend): Low
   if (insert === null || input === undefined) {
     throw invalidRequest(`${qualifiedName(backend.model)} does not support insert`);
   }
-  const lowered = lowerCompletion(request, backend, {
+  const completion: Completion = {
     path: insert.path,
     input,
     promptLength: prompt.length + suffix.length,
-    ignored: [
-      ...(request.system === "" ? [] : ["system"]),
-      ...(request.think === undefined ? [] : ["think"]),
-    ],
-    thinkTags: false,
-  });
-  return insert.shape === "infill" ? asInfill(lowered) : lowered;
+    unused: conversational,
+    thinkTags: "never",
+  };
+  return insert.shape === "infill"
+    ? toInfillNames(lowerCompletion(request, forInfill(backend), completion))
+    : lowerCompletion(request, backend, completion);
 }
 
 function toInsertInput(
@@ -100,12 +120,29 @@ function toInsertInput(
   return filled === undefined ? undefined : { prompt: filled };
 }
 
-/** llama.cpp's own route has its own name for the limit. */
-function asInfill(lowered: LoweredRequest): LoweredRequest {
-  const { max_tokens, stream_options: _, ...body } = lowered.body;
+/** llama.cpp's own route takes a schema at the top only, and tells usage without being asked. */
+function forInfill(backend: Backend): Backend {
+  const { dialect } = backend;
+  const json = schemaAtTop(dialect.json);
+  const schema = schemaAtTop(dialect.schema);
+  return { ...backend, dialect: { ...dialect, json, schema, stream_usage: false } };
+}
+
+function schemaAtTop([first]: readonly FormatStep[]): readonly FormatStep[] {
+  return first === undefined || first === "prompt" ? [] : ["top_level_schema"];
+}
+
+/** OpenAI's fields that llama.cpp's own route has other names for; samplers have the same. */
+const infillNames: ReadonlyMap<string, string> = new Map([
+  ["max_tokens", "n_predict"],
+  ["logprobs", "n_probs"],
+]);
+
+function toInfillNames(lowered: LoweredRequest): LoweredRequest {
+  const fields = Object.entries(lowered.body);
   return {
     ...lowered,
-    body: { ...body, ...(max_tokens === undefined ? {} : { n_predict: max_tokens }) },
+    body: Object.fromEntries(fields.map(([name, value]) => [infillNames.get(name) ?? name, value])),
   };
 }
 
@@ -119,8 +156,11 @@ function completionsPath({ dialect }: Backend, what: string): string {
 function lowerCompletion(
   request: GenerateRequest,
   backend: Backend,
-  { path, input, promptLength, ignored, thinkTags }: Completion,
+  { path, input, promptLength, unused, thinkTags: tags }: Completion,
 ): LoweredRequest {
+  if (request.images.length > 0) {
+    throw invalidRequest("raw, template and suffix do not support images");
+  }
   const { dialect, model } = backend;
   const promptEstimate = estimateTokens(promptLength);
   const options = lowerOptions(request.options, "completion", backend, promptEstimate);
@@ -140,18 +180,21 @@ function lowerCompletion(
     body,
     ignored: [
       ...request.unknown,
-      ...ignored,
+      ...unused.filter((name) => isSet(request[name])),
       ...options.ignored,
       ...format.ignored,
       ...(request.logprobs && !logprobs ? ["logprobs"] : []),
-      ...(request.images.length > 0 ? ["images"] : []),
     ],
     promptEstimate,
     decoding: {
       topLogprobs: request.topLogprobs,
-      thinkTags: thinkTags ? dialect.think_tags : "never",
+      thinkTags: tags,
       stops: options.stops,
       ...(backend.contextLength === undefined ? {} : { contextLength: backend.contextLength }),
     },
   };
+}
+
+function isSet(value: GenerateRequest[Member]): boolean {
+  return value !== undefined && (typeof value === "boolean" || value.length > 0);
 }

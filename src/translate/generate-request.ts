@@ -17,6 +17,11 @@ export function toMessages(request: GenerateRequest): Message[] {
   ];
 }
 
+/** Whether it is put to a backend as a chat, not as bare text. */
+export function isConversation({ raw, template, suffix }: GenerateRequest): boolean {
+  return !raw && template === "" && suffix === "";
+}
+
 /**
  * A generate request: rendered text with `template`, a gap to fill with `suffix`, bare text with
  * `raw`, else a conversation.

@@ -30,8 +30,12 @@ function fromParallelLists(tokens: readonly unknown[], logprobs: JsonObject): Js
     logprob: own[index],
     top_logprobs: Object.entries(asObject(candidates[index]) ?? {})
       .map(([candidate, logprob]) => ({ token: candidate, logprob }))
-      .toSorted((a, b) => Number(b.logprob) - Number(a.logprob)),
+      .toSorted((a, b) => rank(b.logprob) - rank(a.logprob)),
   }));
+}
+
+function rank(logprob: unknown): number {
+  return typeof logprob === "number" ? logprob : leastLogprob;
 }
 
 function readToken(entry: unknown, most: number): TokenLogprob[] {

@@ -30,8 +30,15 @@ export function toChatCompletionMessages(
     }
   }
   const lowered = turns.messages((message, calls) => withCalls(message, calls, dialect));
-  const named = dialect.tool_result_names ? lowered : lowered.map(withoutName);
-  const folded = dialect.system_role ? named : foldSystem(named);
+  return dialect.tool_result_names ? lowered : lowered.map(withoutName);
+}
+
+/** Puts messages into the order and the roles that a backend insists on. */
+export function arrange(
+  messages: readonly ChatCompletionMessage[],
+  dialect: Dialect,
+): readonly ChatCompletionMessage[] {
+  const folded = dialect.system_role ? messages : foldSystem(messages);
   return dialect.alternating_roles ? byTurns(folded) : folded;
 }
 

@@ -6,8 +6,8 @@ import type {
 } from "../ollama/responses.ts";
 import type { DeltaEvent, EndEvent, ToolCallEvent } from "./events.ts";
 
-/** Older aiohttp refuses lines over 128 KiB, so the text of one line stays well below. */
-const maxLineText = 64 * 1024;
+/** Older aiohttp refuses lines over 128 KiB; a character takes up to six bytes of one. */
+const maxLineText = 20_000;
 
 /** What all objects of one answer have in common. */
 export interface ResponseIdentity {
@@ -128,7 +128,12 @@ function toMessage(event: DeltaEvent): ChatResponse["message"] {
     case "text-delta":
       return { role: "assistant", content: event.text };
     case "thinking-delta":
-      return { role: "assistant", content: "", thinking: event.text };
+      // Log probabilities may come without a text.
+      return {
+        role: "assistant",
+        content: "",
+        ...(event.text === "" ? {} : { thinking: event.text }),
+      };
     case "tool-call":
       return { role: "assistant", content: "", tool_calls: [toToolCall(event)] };
   }

@@ -3,7 +3,7 @@ import type { Format } from "../ollama/requests.ts";
 import { asArray, isObject, type JsonObject } from "../openai/json.ts";
 import type { Lowered } from "./backend.ts";
 
-interface LoweredFormat extends Lowered {
+export interface LoweredFormat extends Lowered {
   /** To be said in the prompt, where fields do not say it all. */
   readonly instruction: string | undefined;
 }

@@ -44,18 +44,23 @@ export class ToolCallAssembler {
    * @throws ProxyError when one has no name, or arguments that are not a JSON object.
    */
   end(): ToolCallEvent[] {
+    return this.#tell(this.#calls);
+  }
+
+  /** The calls that are whole, of an answer that was stopped before its end. */
+  endEarly(): ToolCallEvent[] {
+    return this.#tell(this.#calls.filter(isComplete));
+  }
+
+  #tell(calls: readonly PartialCall[]): ToolCallEvent[] {
     const ids = new Set<string>();
-    return this.#calls.map((call, index) => {
+    return calls.map((call, index) => {
       if (call.name === "") throw malformed();
+      const values = readArguments(call.argumentsText);
+      if (values === undefined) throw invalidArguments();
       const id = call.id === undefined || ids.has(call.id) ? this.#newId() : call.id;
       ids.add(id);
-      return {
-        type: "tool-call",
-        index,
-        id,
-        name: call.name,
-        arguments: parseArguments(call.argumentsText),
-      };
+      return { type: "tool-call", index, id, name: call.name, arguments: values };
     });
   }
 
@@ -105,6 +110,11 @@ function isWhole({ argumentsText, lastPiece }: PartialCall): boolean {
   return lastPiece.trimEnd().endsWith("}") && isObject(parseJson(argumentsText));
 }
 
+/** Whether nothing has to come any more; a call without a word of arguments may have just begun. */
+function isComplete({ name, argumentsText }: PartialCall): boolean {
+  return name !== "" && argumentsText.trim() !== "" && readArguments(argumentsText) !== undefined;
+}
+
 /** Whether a fragment begins a call although its id and its index are those of a whole one. */
 function isAnother(call: PartialCall, name: string | undefined, given: string): boolean {
   if (name === undefined) return false;
@@ -133,7 +143,8 @@ function printArguments(value: unknown): string {
   if (typeof value === "string") return value;
   if (value === undefined || value === null || isEmptyList(value)) return "";
   if (!isObject(value)) throw invalidArguments();
-  return JSON.stringify(checkDepth(value));
+  if (isDeeperThan(value, maxDepth)) throw invalidArguments();
+  return JSON.stringify(value);
 }
 
 /** PHP's way to print an empty object. */
@@ -147,18 +158,13 @@ function readIndex(value: unknown): number | undefined {
   return typeof index === "number" && !Number.isNaN(index) ? index : undefined;
 }
 
-function parseArguments(text: string): JsonObject {
+/** Undefined for what is no JSON object, or one that is too deep. */
+function readArguments(text: string): JsonObject | undefined {
   if (text.trim() === "") return {};
   let parsed = parseJson(text);
   if (typeof parsed === "string") parsed = parseJson(parsed);
   if (parsed === null || isEmptyList(parsed)) return {};
-  if (!isObject(parsed)) throw invalidArguments();
-  return checkDepth(parsed);
-}
-
-function checkDepth(values: JsonObject): JsonObject {
-  if (isDeeperThan(values, maxDepth)) throw invalidArguments();
-  return values;
+  return isObject(parsed) && !isDeeperThan(parsed, maxDepth) ? parsed : undefined;
 }
 
 function isDeeperThan(value: unknown, levels: number): boolean {

@@ -27,7 +27,8 @@ const noResult = "no result";
  * insist that right behind a message with calls each of them is answered by its id, and Mistral
  * takes only ids of nine letters and digits. So calls get ids of ours; a result goes to the open
  * call with its id, else its name, else to the first one of the latest turn, else to a call that is
- * made up for it; and a call that was never answered gets an empty word once the talk goes on.
+ * made up for it; and a call that was never answered gets a word in place of its result, unless the
+ * talk ends with calls that all still wait.
  */
 export class ToolTurns {
   readonly #turns: Turn[] = [];
@@ -57,7 +58,8 @@ export class ToolTurns {
     return this.#turns.flatMap((turn) => {
       const { message, calls, results } = turn;
       if (calls.length === 0) return [message];
-      const unanswered = turn === last ? [] : calls.filter(({ answered }) => !answered);
+      const waits = turn === last && results.length === 0;
+      const unanswered = waits ? [] : calls.filter(({ answered }) => !answered);
       const missing = unanswered.map((call) => toResult(call, noResult));
       return [toMessage(message, calls), ...results, ...missing];
     });

@@ -1,21 +1,6 @@
 import type { Message } from "../ollama/requests.ts";
 
 /**
- * The turns that may be left out when the context is full, oldest first: never a system message,
- * never what the client asks now. A call goes together with its results.
- */
-function droppableTurns(messages: readonly Message[]): readonly (readonly Message[])[] {
-  const turns: Message[][] = [];
-  for (const message of messages) {
-    if (message.role === "system") continue;
-    const last = turns.at(-1);
-    if (message.role === "tool" && last !== undefined) last.push(message);
-    else turns.push([message]);
-  }
-  return turns.slice(0, -1);
-}
-
-/**
  * The conversation without its oldest turns, as Ollama cuts it.
  * @param share of the conversation that is too much, 0 to 1
  * @returns undefined when there is nothing left that may go
@@ -24,19 +9,60 @@ export function withoutOldestTurns(
   messages: readonly Message[],
   share: number,
 ): readonly Message[] | undefined {
-  const droppable = droppableTurns(messages);
-  if (droppable.length === 0) return undefined;
+  const parts = droppableParts(messages);
+  if (parts.length === 0) return undefined;
   const total = messages.reduce((sum, message) => sum + sizeOf(message), 0);
   const dropped = new Set<Message>();
   let size = 0;
-  for (const turn of droppable) {
+  for (const part of parts) {
     if (size > 0 && size >= total * share) break;
-    for (const message of turn) {
+    for (const message of part) {
       dropped.add(message);
       size += sizeOf(message);
     }
   }
   return messages.filter((message) => !dropped.has(message));
+}
+
+/**
+ * What may be left out, in the order in which it goes: the turns before the last, whole, so that
+ * what is left begins with a user; then the last turn's rounds of tool calls. A system message, what
+ * the user asked last and the latest round always stay: without them there is nothing to answer.
+ */
+function droppableParts(messages: readonly Message[]): readonly (readonly Message[])[] {
+  const turns = split(
+    messages.filter(({ role }) => role !== "system"),
+    isUser,
+  );
+  const last = turns.at(-1) ?? [];
+  return [...turns.slice(0, -1), ...toolRounds(last).slice(0, -1)];
+}
+
+/** Calls together with their results; some clients send the results alone. */
+function toolRounds(turn: readonly Message[]): readonly (readonly Message[])[] {
+  return split(turn, ({ role }) => role !== "tool").filter(
+    (part) =>
+      !part.some(isUser) &&
+      part.some(({ role, toolCalls }) => role === "tool" || toolCalls.length > 0),
+  );
+}
+
+function split(
+  messages: readonly Message[],
+  begins: (message: Message) => boolean,
+): readonly (readonly Message[])[] {
+  const parts: Message[][] = [];
+  for (const message of messages) {
+    const part = parts.at(-1);
+    if (part === undefined || begins(message)) parts.push([message]);
+    else part.push(message);
+  }
+  return parts;
+}
+
+/** A message without a role is sent as the user's. */
+function isUser({ role }: Message): boolean {
+  return role === "user" || role === "";
 }
 
 /** At least 1, so that turns without text are dropped too. */

@@ -1,4 +1,5 @@
 import type { DialectId } from "../dialects/dialects.ts";
+import { ProxyError } from "../errors.ts";
 import { asArray, asObject, asText, isObject, type JsonObject } from "../openai/json.ts";
 
 /** Whom a server names as the owner of its models. Hosted ones name their makers, so tell nothing. */
@@ -31,6 +32,12 @@ export function dialectOfModelList(list: unknown): DialectId | undefined {
   return owner.find((id) => id !== undefined) ?? mark?.[0];
 }
 
+/** What a look at a backend told: its kind, if anything, and by what. */
+export interface Finding {
+  readonly id: DialectId | undefined;
+  readonly because: string;
+}
+
 /** A route that shows what kind of server answers it. */
 interface Probe {
   /** Below the base URL, or after `origin:` below the server itself. */
@@ -38,8 +45,10 @@ interface Probe {
   readonly tells: (body: unknown) => DialectId | undefined;
 }
 
+const listPath = "/models";
+
 /**
- * The surest first, for many servers have routes of others beside their own: KoboldCpp those of
+ * The surest first, the list of models among them, for many servers have routes of others beside their own: KoboldCpp those of
  * llama.cpp and of Ollama, llama.cpp one of Ollama's, NIM the list of vLLM.
  */
 const probes: readonly Probe[] = [
@@ -78,7 +87,7 @@ const probes: readonly Probe[] = [
     path: "origin:/v1/model",
     tells: shows("tabbyapi", ({ parameters }) => has(parameters, "max_seq_len")),
   },
-  { path: "/models", tells: dialectOfModelList },
+  { path: listPath, tells: dialectOfModelList },
   {
     path: "origin:/api/tags",
     tells: shows(
@@ -92,21 +101,40 @@ const probes: readonly Probe[] = [
 /**
  * Asks a server what it is, all at once. Only the shape of an answer counts: LM Studio says 200 to
  * any route.
+ * @param list of its models, where it is known already
  * @param getJson throws where nothing or no JSON comes in time
+ * @returns undefined where nobody answers at all
  */
 export async function probeDialect(
+  list: unknown,
   getJson: (path: string) => Promise<unknown>,
-): Promise<DialectId | undefined> {
-  const told = await Promise.all(
-    probes.map(async ({ path, tells }) => {
+): Promise<Finding | undefined> {
+  let isThere = list !== undefined;
+  const findings = await Promise.all(
+    probes.map(async ({ path, tells }): Promise<Finding> => {
+      const isList = path === listPath;
+      const because = isList ? "its model list" : "its routes";
       try {
-        return tells(await getJson(path));
-      } catch {
-        return undefined;
+        const body = isList && list !== undefined ? list : await getJson(path);
+        isThere = true;
+        return { id: tells(body), because };
+      } catch (error) {
+        isThere ||= !isSilence(error);
+        return { id: undefined, because };
       }
     }),
   );
-  return told.find((id) => id !== undefined);
+  if (!isThere) return undefined;
+  return (
+    findings.find(({ id }) => id !== undefined) ?? { id: undefined, because: "its address alone" }
+  );
+}
+
+function isSilence(error: unknown): boolean {
+  return (
+    error instanceof ProxyError &&
+    (error.code === "upstream_unreachable" || error.code === "upstream_timeout")
+  );
 }
 
 function shows(id: DialectId, isItsBody: (body: JsonObject) => boolean): Probe["tells"] {

@@ -1,5 +1,6 @@
 import type { UpstreamConfig } from "../config/schema.ts";
 import type { Dialect, DialectOverrides } from "../dialects/dialect.ts";
+import { corrected, type ConfiguredOverrides } from "../dialects/overrides.ts";
 import {
   dialectForAddress,
   dialectForModel,
@@ -11,7 +12,7 @@ import { dialectOfModelList, probeDialect } from "./detection.ts";
 /** What the configuration says of one backend or model. */
 export interface ConfiguredDialect {
   readonly dialect?: DialectId | undefined;
-  readonly overrides?: DialectOverrides | undefined;
+  readonly overrides?: ConfiguredOverrides | undefined;
 }
 
 /** A backend's dialect: configured, or told by its address until the backend itself gives a sign. */
@@ -37,22 +38,24 @@ export class KnownDialect {
 
   /** Laid over each other: the family, its variant, the configuration, the model's, the lessons. */
   of(model: string, configured: ConfiguredDialect = {}, learned?: DialectOverrides): Dialect {
-    const family =
-      configured.dialect === undefined
-        ? dialectForModel(this.#dialect, model)
-        : dialects[configured.dialect];
-    return { ...family, ...this.#config.overrides, ...configured.overrides, ...learned };
+    const family = configured.dialect === undefined ? this.#dialect : dialects[configured.dialect];
+    const ofBackend = corrected(dialectForModel(family, model), this.#config.overrides);
+    return { ...corrected(ofBackend, configured.overrides), ...learned };
   }
 
-  /** Only a backend that its address says nothing of is looked at. */
+  /**
+   * Looks at a backend of which its address says nothing: at its list and, if it is one's own, at
+   * its routes. Once is enough, if it answers at all: without signs now it will have none later.
+   * @param list undefined where it is not asked for
+   */
   async recognise(list: unknown, getJson: (path: string) => Promise<unknown>): Promise<void> {
     if (!this.#dialect.id.startsWith("generic") || this.#because !== "its address") return;
-    const isLocal = this.#dialect.id === "generic-local";
-    const listed = dialectOfModelList(list);
-    const id = listed ?? (isLocal ? await probeDialect(getJson) : undefined);
-    // Asked once: a backend without signs now will have none later.
-    this.#because =
-      id === undefined ? "its address alone" : listed ? "its model list" : "its routes";
-    if (id !== undefined) this.#dialect = dialects[id];
+    const found =
+      this.#dialect.id === "generic-local"
+        ? await probeDialect(list, getJson)
+        : { id: dialectOfModelList(list), because: "its model list" };
+    if (found === undefined) return;
+    this.#because = found.id === undefined ? "its address alone" : found.because;
+    if (found.id !== undefined) this.#dialect = dialects[found.id];
   }
 }

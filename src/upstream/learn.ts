@@ -1,12 +1,15 @@
 import type { Dialect, DialectOverrides, ThinkValue } from "../dialects/dialect.ts";
 import type { Refusal } from "../errors.ts";
-import { asObject, asText, type JsonObject } from "../openai/json.ts";
+import type { JsonObject } from "../openai/json.ts";
 import { kindOfRefusal } from "../openai/refusals.ts";
+import { namedFields } from "./named-fields.ts";
 
 /** What a refusal taught: a correction of the dialect, and what it is in words. */
 export interface Lesson {
   readonly overrides: DialectOverrides;
   readonly what: string;
+  /** It holds for the one request: what was refused is this value, or only beside another field. */
+  readonly once?: true;
 }
 
 /** What was asked, and refused. */
@@ -36,29 +39,43 @@ type Rule = (complaint: Complaint) => Lesson | undefined;
  */
 export function learnFrom(refusal: Refusal, attempt: Attempt): Lesson | undefined {
   const { status } = refusal;
-  if (isMissingRoute(refusal, attempt)) return noInfill(attempt);
+  const kind = kindOfRefusal(refusal);
+  if (kind === undefined && isMissingRoute(refusal, attempt)) return noInfill(attempt);
   if (status !== 400 && status !== 422 && status !== undefined) return undefined;
   const complaint = {
     attempt,
     text: refusal.message,
     fields: namedFields(refusal, attempt.body),
   };
-  for (const rule of wordingRules) {
+  const rules = kind === undefined ? [...wordingRules, ...fieldRules] : wordingRules;
+  for (const rule of rules) {
     const lesson = rule(complaint);
-    if (lesson !== undefined) return lesson;
-  }
-  if (kindOfRefusal(refusal) !== undefined) return undefined;
-  for (const rule of fieldRules) {
-    const lesson = rule(complaint);
-    if (lesson !== undefined) return lesson;
+    if (lesson !== undefined)
+      return isOfCombination(complaint) ? { ...lesson, once: true } : lesson;
   }
   return undefined;
+}
+
+/** Some fields are refused only beside tools, or only in a stream. */
+function isOfCombination({ text, attempt: { body } }: Complaint): boolean {
+  return (
+    body["tools"] !== undefined && /\b(with|and|alongside|when using) (tools|stream)/i.test(text)
+  );
+}
+
+/** What is wrong is the value: another request with another one may be right. */
+function isOfValue({ text }: Complaint): boolean {
+  const ofField =
+    /unknown|unrecognized|unsupported|not (permitted|supported|allowed)|extra (inputs|fields)|forbidden/i;
+  const ofValue =
+    /invalid|must be|expected|out of range|(above|below|less|greater|more) than|[<>]=?/i;
+  return ofValue.test(text) && !ofField.test(text);
 }
 
 /** Refusals that are known by their wording, some of which sound like a full context. */
 const wordingRules: readonly Rule[] = [
   renameLimit,
-  clampLimit,
+  moveIntoRange,
   ({ attempt, text }) =>
     /contain the word 'json'/i.test(text) && !attempt.dialect.json_word
       ? { overrides: { json_word: true }, what: 'said "JSON" in the prompt' }
@@ -109,7 +126,7 @@ const fieldRules: readonly Rule[] = [
     what: "left out stream_options",
   })),
   dropThinking,
-  forField(["logprobs", "top_logprobs"], () => ({
+  forField(["logprobs", "top_logprobs", "n_probs"], () => ({
     overrides: { logprobs: "none" },
     what: "left out logprobs",
   })),
@@ -166,19 +183,40 @@ function renameLimit({ attempt: { body, dialect }, text }: Complaint): Lesson | 
   };
 }
 
-function clampLimit({ attempt: { body, dialect }, text, fields }: Complaint): Lesson | undefined {
-  const sent = limitFields.find((name) => body[name] !== undefined);
-  if (sent === undefined || !(fields.includes(sent) || /max.?tokens/i.test(text))) return undefined;
-  const most =
-    /(?:less than or equal to|at most|<=|maximum(?: value)? (?:is|of)|up to|no more than)\s+(\d+)/i.exec(
-      text,
-    )?.[1];
-  const limit = Number(most);
-  if (most === undefined || limit < 1 || limit >= Number(body[sent])) return undefined;
+/** `… at most N`, `<= N`, `8192 > N, which is the maximum`: the greatest value; the least alike. */
+const bounds = {
+  most: /(?:less than or equal to|at most|<=|maximum(?: \w+)* (?:is|of)|up to|no more than)\s*["'`]?(\d+(?:\.\d+)?)|\d+ > (\d+), which is the max/i,
+  least:
+    /(?:greater than or equal to|at least|>=|minimum(?: \w+)* (?:is|of)|no less than)\s*["'`]?(\d+(?:\.\d+)?)/i,
+};
+
+function moveIntoRange({
+  attempt: { body, dialect },
+  text,
+  fields,
+}: Complaint): Lesson | undefined {
+  const numeric = new Set(Object.values(dialect.options).flat());
+  const named = fields.filter((name) => numeric.has(name) && typeof body[name] === "number");
+  const limit = limitFields.find((name) => body[name] !== undefined);
+  const field = named[0] ?? (/max.?(completion.?)?tokens/i.test(text) ? limit : undefined);
+  if (field === undefined) return undefined;
+  const most = boundOf(bounds.most, text);
+  const least = boundOf(bounds.least, text);
+  const sent = Number(body[field]);
+  const isBeyond = (most !== undefined && sent > most) || (least !== undefined && sent < least);
+  if (!isBeyond || most === 0) return undefined;
+  const anything = [field === limit ? 1 : -Number.MAX_VALUE, Number.MAX_VALUE] as const;
+  const [low, high] = dialect.ranges[field] ?? anything;
   return {
-    overrides: { ranges: { ...dialect.ranges, [sent]: [1, limit] } },
-    what: `limited ${sent} to ${limit}`,
+    overrides: { ranges: { ...dialect.ranges, [field]: [least ?? low, most ?? high] } },
+    what: `moved ${field} into its range`,
   };
+}
+
+function boundOf(pattern: RegExp, text: string): number | undefined {
+  const found = pattern.exec(text);
+  const bound = found?.[1] ?? found?.[2];
+  return bound === undefined ? undefined : Number(bound);
 }
 
 const sampling = ["temperature", "top_p", "presence_penalty", "frequency_penalty"];
@@ -192,7 +230,8 @@ function onlyDefaultSampling({ attempt: { dialect }, text, fields }: Complaint) 
 
 function stepDownFormat({ attempt, text, fields }: Complaint): Lesson | undefined {
   const { dialect, format } = attempt;
-  if (format === undefined) return undefined;
+  if (format === undefined || /schema for function|function.{0,20}parameters/i.test(text))
+    return undefined;
   const isNamed =
     fields.includes("response_format") ||
     fields.includes("json_schema") ||
@@ -200,7 +239,12 @@ function stepDownFormat({ attempt, text, fields }: Complaint): Lesson | undefine
   const [current, ...rest] = dialect[format];
   if (!isNamed || current === undefined || current === "prompt") return undefined;
   const next = rest[0] ?? "no format";
-  return { overrides: { [format]: rest }, what: `asked for ${format} by ${next}` };
+  return {
+    overrides: { [format]: rest },
+    what: `asked for ${format} by ${next}`,
+    // One bad schema says nothing of the next.
+    ...(/invalid.{0,20}schema/i.test(text) ? { once: true as const } : {}),
+  };
 }
 
 const thinkFields = ["think", "reasoning_effort", "chat_template_kwargs", "extra_body"];
@@ -238,10 +282,13 @@ function fewerStops({ attempt: { dialect }, text, fields }: Complaint): Lesson |
   return { overrides: { max_stops: taken }, what: `sent ${taken} stop texts` };
 }
 
-function dropSampler({ attempt: { dialect }, fields }: Complaint): Lesson | undefined {
-  const wireNames = new Set(Object.values(dialect.options).flat());
-  const named = fields.filter((name) => wireNames.has(name));
-  return named.length === 0
+/** Never the output limit: without one an answer could cost without end. */
+function dropSampler(complaint: Complaint): Lesson | undefined {
+  const { dialect } = complaint.attempt;
+  const { num_predict: _, ...droppable } = dialect.options;
+  const wireNames = new Set(Object.values(droppable).flat());
+  const named = complaint.fields.filter((name) => wireNames.has(name));
+  return named.length === 0 || isOfValue(complaint)
     ? undefined
     : withoutOptions(dialect, named, `left out ${named.join(", ")}`);
 }
@@ -263,47 +310,4 @@ function withoutOptions(
 function forField(names: readonly string[], learn: (attempt: Attempt) => Lesson | undefined): Rule {
   return ({ attempt, fields }) =>
     fields.some((name) => names.includes(name)) ? learn(attempt) : undefined;
-}
-
-/** The wordings by which backends name a field they do not take. */
-const namings: readonly RegExp[] = [
-  /property '(?:body\.)?([\w.]+)' is unsupported/g,
-  /unrecognized request arguments?(?: supplied)?:?\s*(\w+)/gi,
-  /unknown (?:parameter|field|name)[:\s]+["'`\\]*(\w+)/gi,
-  /unsupported (?:parameter|value)[:\s]+["'`]?(\w+)/gi,
-  /field: '([^']+)'/gi,
-  /argument not supported on this model: (\w+)/gi,
-  /["'`]?(\w+)["'`]? is not supported/gi,
-  /does not support (?:the )?(?:parameter )?["'`]?(\w+)/gi,
-  /["'`](\w+(?:\.\w+)*)["'`]/g,
-  /'loc': \('body', (?:'messages', \d+, )?'(\w+)'/g,
-];
-
-/** Fields of the body (and of its messages) that a refusal names, by their own names. */
-function namedFields({ param, locations, message }: Refusal, body: JsonObject): readonly string[] {
-  const words = [
-    ...(param === undefined ? [] : [param]),
-    ...locations,
-    ...namings.flatMap((pattern) => [...message.matchAll(pattern)].map((match) => match[1] ?? "")),
-    // Fields with underscores are no ordinary words: they count wherever they stand.
-    ...(message.match(/\b[a-z]+_[a-z_]+\b/g) ?? []),
-    ...(/\bstop\b.*not supported/i.test(message) ? ["stop"] : []),
-  ];
-  const known = knownFields(body);
-  return [...new Set(words.flatMap((word) => candidates(word)))].filter((name) => known.has(name));
-}
-
-/** `body.messages[1].reasoning_details` → its parts; `reasoningEffort` → `reasoning_effort`. */
-function candidates(word: string): string[] {
-  const snake = word.replace(/([a-z])([A-Z])/g, "$1_$2").toLowerCase();
-  return [word, snake, ...word.split(/[.[\]]+/)].filter((part) => asText(part) !== undefined);
-}
-
-function knownFields(body: JsonObject): ReadonlySet<string> {
-  const messages = Array.isArray(body["messages"]) ? (body["messages"] as unknown[]) : [];
-  return new Set([
-    ...Object.keys(body),
-    ...Object.keys(asObject(body["response_format"]) ?? {}),
-    ...messages.flatMap((message) => Object.keys(asObject(message) ?? {})),
-  ]);
 }

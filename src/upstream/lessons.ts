@@ -4,42 +4,64 @@ import type { Lesson } from "./learn.ts";
 const lifetime = 3_600_000;
 const maxModels = 1_000;
 
+/** Routes that a backend may treat differently. */
+export type Use = "chat" | "completion" | "embedding";
+
+/** One corrected setting of a dialect. */
 interface Learned {
-  readonly overrides: DialectOverrides;
-  readonly what: readonly string[];
+  readonly value: unknown;
+  readonly what: string;
   readonly expiresAt: number;
 }
 
-/** What one backend's refusals taught of each of its models, kept for an hour. */
+/** What one backend's refusals taught of each of its models, each for an hour. */
 export class Lessons {
-  readonly #learned = new Map<string, Learned>();
+  readonly #models = new Map<string, Map<string, Learned>>();
 
-  of(model: string): DialectOverrides | undefined {
-    return this.#live(model)?.overrides;
+  of(model: string, use: Use): DialectOverrides {
+    const learned = this.#models.get(keyOf(model, use));
+    if (learned === undefined) return {};
+    forgetOld(learned);
+    return Object.fromEntries([...learned].map(([setting, { value }]) => [setting, value]));
   }
 
-  remember(model: string, { overrides, what }: Lesson): void {
-    const earlier = this.#live(model);
-    if (earlier === undefined && this.#learned.size >= maxModels) this.#learned.clear();
-    this.#learned.set(model, {
-      overrides: { ...earlier?.overrides, ...overrides },
-      what: [...(earlier?.what ?? []), what],
-      expiresAt: performance.now() + lifetime,
-    });
+  remember(model: string, use: Use, { overrides, what }: Lesson): void {
+    const key = keyOf(model, use);
+    if (!this.#models.has(key) && this.#models.size >= maxModels) this.#models.clear();
+    const learned = this.#models.get(key) ?? new Map<string, Learned>();
+    const expiresAt = performance.now() + lifetime;
+    for (const [setting, value] of Object.entries(overrides)) {
+      const earlier = learned.get(setting)?.what.split("; ") ?? [];
+      const words = [...new Set([...earlier, what])].join("; ");
+      learned.set(setting, { value, what: words, expiresAt });
+    }
+    this.#models.set(key, learned);
   }
 
   /** In words, by model. */
   list(): { readonly model: string; readonly what: readonly string[] }[] {
-    return [...this.#learned.keys()].flatMap((model) => {
-      const learned = this.#live(model);
-      return learned === undefined ? [] : [{ model, what: learned.what }];
-    });
+    const words = new Map<string, string[]>();
+    for (const [key, learned] of this.#models) {
+      forgetOld(learned);
+      const { model } = JSON.parse(key) as { model: string };
+      const known = words.get(model) ?? [];
+      words.set(model, [
+        ...known,
+        ...[...learned.values()].flatMap(({ what }) => what.split("; ")),
+      ]);
+    }
+    return [...words].flatMap(([model, what]) =>
+      what.length === 0 ? [] : [{ model, what: [...new Set(what)] }],
+    );
   }
+}
 
-  #live(model: string): Learned | undefined {
-    const learned = this.#learned.get(model);
-    if (learned === undefined || learned.expiresAt > performance.now()) return learned;
-    this.#learned.delete(model);
-    return undefined;
+function keyOf(model: string, use: Use): string {
+  return JSON.stringify({ model, use });
+}
+
+function forgetOld(learned: Map<string, Learned>): void {
+  for (const [setting, { expiresAt }] of learned) {
+    if (expiresAt <= performance.now()) learned.delete(setting);
   }
 }

@@ -4,7 +4,7 @@ import type { Dialect } from "../dialects/dialect.ts";
 import { ProxyError } from "../errors.ts";
 import { Failures } from "./failures.ts";
 import { KnownDialect, type ConfiguredDialect } from "./known-dialect.ts";
-import { Lessons } from "./lessons.ts";
+import { Lessons, type Use } from "./lessons.ts";
 import { ResponseHandler, type ResponseListener, type UpstreamCall } from "./response-handler.ts";
 
 const maxListBytes = 8 * 1024 * 1024;
@@ -87,8 +87,8 @@ export class Upstream {
   }
 
   /** How a model is talked to: its dialect with what the configuration and refusals say of it. */
-  dialectOf(model: string, configured: ConfiguredDialect = {}): Dialect {
-    return this.#dialect.of(model, configured, this.lessons.of(model));
+  dialectOf(model: string, use: Use, configured: ConfiguredDialect = {}): Dialect {
+    return this.#dialect.of(model, configured, this.lessons.of(model, use));
   }
 
   /** The dialect's name, and how it is known. */

@@ -31,6 +31,15 @@ const byRoutes: readonly BackendName[] = [
 ];
 
 describe("a server on a loopback port", () => {
+  test("is known by the surer of both: NIM, which may have the list of vLLM", async () => {
+    expect(await recognise({ ...backends.nim, list: backends.vllm.list })).toBe("nim");
+  });
+
+  test.each(byRoutes)("is known when its models are configured: %s", async (name) => {
+    const { model } = backends[name];
+    expect(await recognise({ ...backends[name], list: null }, [model])).toBe(name);
+  });
+
   test.each(byList)("is known by its list of models: %s", async (name) => {
     expect(await recognise({ ...backends[name], probes: {} })).toBe(name);
   });
@@ -46,11 +55,14 @@ describe("a server on a loopback port", () => {
 });
 
 /** The dialect of a backend of which the configuration says only the address. */
-async function recognise(backend: Backend): Promise<string | undefined> {
+async function recognise(
+  backend: Backend,
+  models?: readonly string[],
+): Promise<string | undefined> {
   const player = await startPlayer(backend);
   const config = configSchema.parse({
     listen: "127.0.0.1:0",
-    upstreams: [{ id: "a", base_url: player.baseUrl }],
+    upstreams: [{ id: "a", base_url: player.baseUrl, ...(models && { models }) }],
   });
   const output = new Writable({ write: (_, __, done) => done() });
   const app = await createApp(config, createLogger({ level: "silent", text: false, output }));

@@ -219,7 +219,9 @@ test("a client that leaves while we connect: nothing is sent later", async () =>
   await sleep(50);
   const waiting = await startProxy({
     config: {
-      upstreams: [{ id: "a", base_url: `http://127.0.0.1:${port}/v1`, models: ["m"] }],
+      upstreams: [
+        { id: "a", base_url: `http://127.0.0.1:${port}/v1`, models: ["m"], dialect: "vllm" },
+      ],
     },
   });
   onTestFinished(async () => {

@@ -12,6 +12,7 @@ import type {
 } from "../../src/openai/requests.ts";
 import type { LoweredRequest } from "../../src/translate/backend.ts";
 import { toChatCompletionRequest } from "../../src/translate/chat-request.ts";
+import { encodeContext } from "../../src/translate/context.ts";
 import { toGenerateRequest, toMessages } from "../../src/translate/generate-request.ts";
 import {
   chatCompletionRequestSchema,
@@ -95,6 +96,8 @@ const chatRequest = fc.record(
   { requiredKeys: ["model", "messages"] },
 );
 
+const everything = "{{ .System }}|{{ .Prompt }}|{{ .Suffix }}|{{ .Think }}{{ .IsThinkSet }}";
+
 const generateRequest = fc.record(
   {
     ...inference,
@@ -102,7 +105,9 @@ const generateRequest = fc.record(
     prompt: text,
     suffix: text,
     system: text,
-    images: fc.array(image, { maxLength: 2 }),
+    template: fc.constantFrom("", "", everything),
+    context: fc.constantFrom([], [1, 2, 3], encodeContext([{ role: "user", content: "One" }])),
+    images: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, fc.array(image, { maxLength: 2 })),
     raw: fc.boolean(),
   },
   { requiredKeys: ["model", "prompt"] },
@@ -142,6 +147,9 @@ function checkLowered(lowered: LoweredRequest | undefined): void {
   expect(new Set(ignored).size).toBe(ignored.length);
 }
 
+/** As JSON. */
+const saysNothing: ReadonlySet<unknown> = new Set([undefined, "null", "false", '""', "[]"]);
+
 describe.each(dialectIds)("for %s any request is put into valid words:", (id) => {
   const backend = {
     model: "qwen2.5-coder",
@@ -168,15 +176,36 @@ describe.each(dialectIds)("for %s any request is put into valid words:", (id) =>
   test("generate", () => {
     fc.assert(
       fc.property(generateRequest, (raw) => {
-        const request = parseGenerateRequest(raw);
-        const dates = { currentDate: "2026-03-01", yesterdayDate: "2026-02-28" };
-        checkLowered(
-          refusable(() => toGenerateRequest(request, toMessages(request), backend, dates)),
-        );
+        checkLowered(generate(raw));
       }),
       { numRuns: 100 },
     );
   });
+
+  test.each(["system", "context", "suffix", "think", "format", "logprobs"])(
+    "generate, where %s is sent in some way or named",
+    (name) => {
+      fc.assert(
+        fc.property(generateRequest, (raw) => {
+          const { [name]: value, ...others }: Record<string, unknown> = raw;
+          const lowered = generate(raw);
+          if (saysNothing.has(JSON.stringify(value)) || lowered === undefined) return;
+          // Some think anyway.
+          if (name === "think" && lowered.path.includes("chat")) return;
+          const without = generate(others);
+          const isSent = JSON.stringify(lowered.body) !== JSON.stringify(without?.body);
+          expect(isSent || lowered.ignored.includes(name)).toBe(true);
+        }),
+        { numRuns: 100 },
+      );
+    },
+  );
+
+  function generate(raw: object): LoweredRequest | undefined {
+    const request = parseGenerateRequest(raw);
+    const dates = { currentDate: "2026-03-01", yesterdayDate: "2026-02-28" };
+    return refusable(() => toGenerateRequest(request, toMessages(request), backend, dates));
+  }
 });
 
 /** The members that a type names, without those that a dialect may add. */

@@ -1,4 +1,7 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
@@ -186,6 +189,35 @@ test("tells when no proxy runs, and takes another server for none", async () => 
     expect(text).toContain(`No proxy answers at ${listen} (admin.listen).`);
     expect(codes).toEqual([0]);
   }
+});
+
+test("nobody else can use the backend meanwhile", async () => {
+  let strangers: Promise<readonly number[]> | undefined;
+  const intrude = (message: unknown) => {
+    const { request } = message as { request: IncomingMessage };
+    if (request.url !== "/api/chat") return;
+    unsubscribe("http.server.request.start", intrude);
+    const url = `http://127.0.0.1:${request.socket.localPort}/api/tags`;
+    const keys = [{}, { authorization: `Bearer ${KEY}` }, { authorization: "Bearer undefined" }];
+    strangers = Promise.all(keys.map(async (headers) => (await fetch(url, { headers })).status));
+  };
+  // The proxy that `check` starts lives as long as its request, so the backend waits for strangers.
+  const upstream = createServer(async ({ method }, response) => {
+    if (method === "GET") response.end(JSON.stringify({ data: [{ id: "m", owned_by: "vllm" }] }));
+    else {
+      await strangers;
+      const message = { role: "assistant", content: "hi" };
+      response.end(JSON.stringify({ choices: [{ message, finish_reason: "stop" }] }));
+    }
+  });
+  await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void upstream.close());
+  subscribe("http.server.request.start", intrude);
+  const { port } = upstream.address() as AddressInfo;
+  const { codes, text } = await check({ upstreams: upstreams(`http://127.0.0.1:${port}/v1`) });
+  expect(await strangers).toEqual([401, 401, 401]);
+  expect(text).toContain("m answered in");
+  expect(codes).toEqual([0]);
 });
 
 test("a configuration that can't be used is told as at start", async () => {

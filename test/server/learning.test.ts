@@ -94,6 +94,39 @@ describe("a field that the backend refuses", () => {
     expect(upstream.requests).toHaveLength(4);
   });
 
+  test("is learned by requests at the same time, which all are answered", async () => {
+    await start();
+    upstream.play(refusing("top_k"));
+    const answers = await Promise.all(Array.from({ length: 5 }, () => ask({ options })));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+  });
+
+  test("is not remembered where leaving it out did not help", async () => {
+    await start();
+    const error = { message: "Invalid content: 'set \"top_k\"' is not supported" };
+    upstream.play(json(400, { error }));
+    expect(await ask({ options })).toMatchObject({ status: 400 });
+    upstream.play(well);
+    expect(await ask({ options })).toMatchObject({ status: 200, ignored: null });
+    expect(sent(upstream.requests.at(-1))).toMatchObject({ top_k: 1 });
+  });
+
+  test("is left out also once the headers had to leave", async () => {
+    await start({ commit_after: 0.02 });
+    upstream.play((request) =>
+      "top_k" in sent(request)
+        ? { ...json(400, { error: { message: "property 'top_k' is unsupported" } }), raw: false }
+        : well,
+    );
+    const slow = upstream.requests.length;
+    const response = await fetch(`${proxy.url}/api/chat`, {
+      method: "POST",
+      body: JSON.stringify({ model: "m", messages, options }),
+    });
+    expect(await response.text()).toContain("well");
+    expect(upstream.requests.length - slow).toBe(2);
+  });
+
   test("may be several, but not more than four of one request", async () => {
     await start();
     upstream.play(refusing("top_k", "min_p", "repeat_penalty"));
@@ -113,7 +146,8 @@ describe("a field that the backend refuses", () => {
     const refused = { status: 400, error: "this backend can't be told: options.top_k" };
     expect(await ask({ options })).toMatchObject(refused);
     expect(await ask({ options })).toMatchObject(refused);
-    expect(upstream.requests).toHaveLength(1);
+    // The words that would do were never tried, so they are not known to be right.
+    expect(upstream.requests).toHaveLength(2);
   });
 
   test("may be refused within a success response, before anything else", async () => {

@@ -104,6 +104,7 @@ export const completionRequestSchema = z.strictObject({
   input_prefix: text.optional(),
   input_suffix: text.optional(),
   n_predict: z.int().positive().optional(),
+  n_probs: z.int().positive().optional(),
   logprobs: z.int().positive().optional(),
   json_schema: object.optional(),
 });

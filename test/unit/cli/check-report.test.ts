@@ -62,6 +62,27 @@ test("a row for each backend, what needs more words below", () => {
 `);
 });
 
+test("no control characters of a backend reach the terminal", () => {
+  const evil = "\u001B[2J\u001B]0;title\u0007m\r\nall is well\u0000\u009B31m\u202E\u2028\u007F";
+  const { request: asked, state } = hosted;
+  const report = checkReport({
+    backends: [
+      {
+        ...hosted,
+        state: { ...state, problem: evil, lessons: [{ model: evil, what: [evil] }] },
+        request: { milliseconds: 1, ...asked, model: evil, problem: evil, ignored: [evil] },
+      },
+    ],
+    unknownModel: evil,
+    running: { address: "a", upstreams: [{ id: evil, lessons: [{ model: evil, what: [evil] }] }] },
+  });
+  expect(report).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  expect(report.split("\n").filter((line) => /^\s*all is well/.test(line))).toEqual([]);
+  expect(report).toContain("    problem  m all is well");
+  expect(report).toContain("No backend lists m all is well");
+  expect(report).not.toMatch(/title|\[2J|31m/);
+});
+
 test("nothing below where there is nothing to say", () => {
   const { request: _, ...unasked } = own;
   expect(checkReport({ backends: [unasked] })).toBe(`

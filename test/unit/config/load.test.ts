@@ -105,6 +105,63 @@ describe("the configuration", () => {
   });
 });
 
+describe("overrides of a dialect", () => {
+  const yaml = (overrides: string, ofModel = "{}") =>
+    `upstreams:\n  - {id: a, base_url: http://x/v1, overrides: ${overrides}}\n` +
+    `models:\n  m: {overrides: ${ofModel}}\n`;
+
+  test("are taken as they are", () => {
+    const text =
+      "{options: {min_p: [min_p], top_k: []}, ranges: {min_p: [0, 0], seed: null}, think: {max: null, false: {}}, images: [image/svg+xml], auth: api-key}";
+    expect(load(yaml(text)).upstreams[0]?.overrides).toEqual({
+      options: { min_p: ["min_p"], top_k: [] },
+      ranges: { min_p: [0, 0], seed: null },
+      think: { max: null, false: {} },
+      images: ["image/svg+xml"],
+      auth: "api-key",
+    });
+    const ofModel = "{think: {max: null}, max_stops: 1}";
+    expect(load(yaml("{}", ofModel)).models["m"]?.overrides).toEqual({
+      think: { max: null },
+      max_stops: 1,
+    });
+  });
+
+  test.each([
+    ["{ranges: {top_k: [2, 1]}}", "ranges.top_k: expected the least value first"],
+    ["{ranges: {top_k: [2]}}", "ranges.top_k: "],
+    ["{ranges: {stream: [1, 2]}}", "ranges.stream: "],
+    ["{images: [png]}", 'images.0: expected a media type such as "image/png"'],
+    ["{images: [video/mp4]}", 'images.0: expected a media type such as "image/png"'],
+    ["{options: {top_k: [top-k]}}", "options.top_k.0: expected the name of a field"],
+    ["{options: {top_k: ['']}}", "options.top_k.0: expected the name of a field"],
+    ["{options: {top_k: [__proto__]}}", "options.top_k.0: expected the name of a field"],
+    ["{options: {top_q: [top_q]}}", "options"],
+    ["{think: {much: {}}}", "think"],
+    ["{max_stops: null}", "max_stops: "],
+  ])("are refused: %s", (text, message) => {
+    expect(refusal(yaml(text))).toMatch(/^[^\n]+$/);
+    expect(refusal(yaml(text))).toContain(`proxy.yaml:2: upstreams.0.overrides.${message}`);
+    expect(refusal(yaml("{}", text))).toContain(`proxy.yaml:4: models.m.overrides.${message}`);
+  });
+
+  test("send no option as what the proxy fills itself", () => {
+    const own =
+      "model, messages, prompt, suffix, input, tools, stream, stream_options, response_format";
+    const told = refusal(yaml(`{options: {top_k: [${own}]}}`)).split("\n");
+    expect(told).toHaveLength(own.split(", ").length);
+    for (const line of told) {
+      expect(line).toContain("expected a field that the proxy does not fill itself");
+    }
+  });
+
+  test("of a model can't change how its backend gets the key", () => {
+    expect(refusal(yaml("{}", "{auth: bearer}"))).toBe(
+      "proxy.yaml:4: models.m.overrides.auth: there is no such setting",
+    );
+  });
+});
+
 describe("a file that can't be used is refused with file, line and field:", () => {
   test.each([
     [

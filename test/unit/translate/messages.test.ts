@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { DialectOverrides } from "../../../src/dialects/dialect.ts";
 import { generic } from "../../../src/dialects/generic.ts";
 import { parseChatRequest } from "../../../src/ollama/requests.ts";
-import { toChatCompletionMessages } from "../../../src/translate/messages.ts";
+import { arrange, toChatCompletionMessages } from "../../../src/translate/messages.ts";
 
 /** As a client sends them. */
 function lower(...messages: object[]) {
@@ -16,11 +16,8 @@ function lowerFor(
   const { imageUrls = false, thinks = true, ...flags } = overrides;
   const dialect = { ...generic, ...flags };
   const backend = { model: "m", dialect, contextLength: undefined, imageUrls };
-  return toChatCompletionMessages(
-    parseChatRequest({ model: "m", messages }).messages,
-    backend,
-    thinks,
-  );
+  const parsed = parseChatRequest({ model: "m", messages }).messages;
+  return arrange(toChatCompletionMessages(parsed, backend, thinks), dialect);
 }
 
 const call = (name: string, id?: string) => ({
@@ -202,7 +199,15 @@ test("a call that was never answered gets a word once the talk goes on", () => {
     { role: "tool", content: "no result", tool_call_id: "call00001" },
     user,
   ]);
-  expect(lower(user, turn)).toHaveLength(2);
+});
+
+test("of the latest calls none has to be answered, but all where one is", () => {
+  const turn = { role: "assistant", content: "", tool_calls: [call("f"), call("g")] };
+  expect(lower(turn)).toHaveLength(1);
+  expect(lower(turn, result("1", { tool_name: "g" })).slice(1)).toEqual([
+    { role: "tool", content: "1", tool_call_id: "call00002" },
+    { role: "tool", content: "no result", tool_call_id: "call00001" },
+  ]);
 });
 
 describe("a dialect says", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { genericLocal } from "../../../src/dialects/generic-local.ts";
 import { generic } from "../../../src/dialects/generic.ts";
+import { llamacpp } from "../../../src/dialects/llamacpp.ts";
 import { parseChatRequest, parseGenerateRequest } from "../../../src/ollama/requests.ts";
 import { encodeContext } from "../../../src/translate/context.ts";
 import type { Dialect } from "../../../src/dialects/dialect.ts";
@@ -414,6 +415,17 @@ describe("a generate request", () => {
     expect(lowered.decoding.thinkTags).toBe("leading");
   });
 
+  test("with a template waits for an unopened tag only where thoughts were asked for", () => {
+    const unopened: Dialect = { ...generic, think_tags: "unopened" };
+    const tags = (fields: object) =>
+      generate({ template: "{{ .Prompt }}", ...fields }, unopened).decoding.thinkTags;
+    expect([tags({}), tags({ think: false }), tags({ think: true })]).toEqual([
+      "leading",
+      "leading",
+      "unopened",
+    ]);
+  });
+
   test.each([
     ["raw", { raw: true }, "raw completion is not supported by this backend"],
     [
@@ -456,6 +468,41 @@ describe("a generate request", () => {
       });
     });
 
+    const schema = { type: "object", properties: { a: { type: "string" } } };
+
+    test.each([
+      [{ logprobs: true }, { n_probs: 1 }],
+      [{ logprobs: true, top_logprobs: 5 }, { n_probs: 5 }],
+      [{ format: schema }, { json_schema: schema }],
+      [{ format: "json" }, { json_schema: { type: "object" } }],
+      [
+        { options: { temperature: 0, top_k: 5, num_keep: 7, stop: ["a"] } },
+        { temperature: 0, top_k: 5, n_keep: 7, stop: ["a"] },
+      ],
+    ])("and there %j is %j", (fields, sent) => {
+      const lowered = generate({ suffix: "end", ...fields }, llamacpp);
+      expect(lowered.ignored).toEqual([]);
+      expect(lowered.body).toEqual({
+        model: "m",
+        input_prefix: "Hi",
+        input_suffix: "end",
+        ...sent,
+        stream: true,
+      });
+    });
+
+    test.each([[["prompt"]], [[]]] as const)(
+      "and there a format that the dialect can't enforce (by %j) is named",
+      (ways) => {
+        const refusing = { ...llamacpp, json: ways, schema: ways };
+        for (const format of ["json", schema]) {
+          const lowered = generate({ suffix: "end", format }, refusing);
+          expect(lowered.ignored).toEqual(["format"]);
+          expect(lowered.body).not.toHaveProperty("json_schema");
+        }
+      },
+    );
+
     test.each([
       ["qwen2.5-coder:7b", "<|fim_prefix|>Hi<|fim_suffix|>end<|fim_middle|>"],
       ["bigcode/starcoder2-3b", "<fim_prefix>Hi<fim_suffix>end<fim_middle>"],
@@ -478,11 +525,56 @@ describe("a generate request", () => {
     });
   });
 
-  test("as a text completion names what only a conversation can have", () => {
-    const lowered = generate({ raw: true, think: true, images: ["/9j/AAAA"] });
-    expect(lowered.body).toEqual(text);
-    expect(lowered.ignored.toSorted()).toEqual(["images", "think"]);
+  const own = encodeContext([{ role: "user", content: "One" }]);
+  const foreign = [1, 2, 3];
+  const gapOrSystem = "{{ if .Suffix }}{{ .Prompt }}|{{ .Suffix }}{{ else }}{{ .System }}{{ end }}";
+  const gap = "{{ .Prompt }}|{{ if .Suffix }}{{ .Suffix }}{{ end }}";
+
+  test.each<[string, object, readonly string[], string]>([
+    ["raw", { raw: true, think: false }, ["think"], "Hi"],
+    ["a suffix", { suffix: "end", system: "s", think: "low" }, ["system", "think"], "Hi"],
+    ["a suffix and a context", { suffix: "end", context: own }, ["context"], "Hi"],
+    ["a template of all", { template: "{{ .System }}{{ .Prompt }}", system: "s" }, [], "sHi"],
+    ["a template and a foreign context", { template: gap, context: foreign }, ["context"], "Hi|"],
+    ["a template without a system text", { template: gap, system: "s" }, ["system"], "Hi|"],
+    ["a template without thinking", { template: gap, think: true }, ["think"], "Hi|"],
+    [
+      "a template with thinking",
+      { template: "{{ .Prompt }}{{ .Think }}", think: true },
+      [],
+      "Hitrue",
+    ],
+    ["a template without a suffix", { template: "{{ .Prompt }}", suffix: "e" }, ["suffix"], "Hi"],
+    [
+      "a template that fills a gap",
+      { template: gapOrSystem, suffix: "end", system: "s", context: own },
+      ["system", "context"],
+      "Hi|end",
+    ],
+    [
+      "a template and a gap without a beginning",
+      { template: gapOrSystem, prompt: "", suffix: "end", system: "s", context: foreign },
+      ["context", "suffix"],
+      "s",
+    ],
+  ])("as a text completion names what it has no place for: %s", (_, fields, ignored, prompt) => {
+    const lowered = generate(fields);
+    expect(lowered.ignored).toEqual(ignored);
+    expect(lowered.body["prompt"]).toBe(prompt);
   });
+
+  test.each([{ raw: true }, { template: "{{ .Prompt }}" }, { suffix: "end" }])(
+    "as a text completion has no place for images, and is refused: %j",
+    (fields) => {
+      expect(() => generate({ ...fields, images: ["/9j/AAAA"] })).toThrow(
+        expect.objectContaining({
+          message: "raw, template and suffix do not support images",
+          code: "invalid_request",
+          status: 400,
+        }),
+      );
+    },
+  );
 
   test("as a text completion asks for log probabilities by their number", () => {
     expect(generate({ raw: true, logprobs: true, top_logprobs: 3 }).body).toEqual({

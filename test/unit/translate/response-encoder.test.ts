@@ -18,7 +18,7 @@ const metrics = {
 };
 const logprobs = [{ token: "a", logprob: -1 }];
 const end = { type: "end", reason: "length", finishReason: "length", usage: {} } as const;
-const limit = 64 * 1024;
+const limit = 20_000;
 
 const call: DeltaEvent = {
   type: "tool-call",

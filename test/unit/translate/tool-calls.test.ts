@@ -347,3 +347,29 @@ test.each([null, undefined, "x", 1, {}, [null], ["x"]])(
     expect(assembler.end()).toEqual([]);
   },
 );
+
+describe("of an answer that was stopped", () => {
+  const early = (...fragments: unknown[]) => {
+    const assembler = new ToolCallAssembler(() => "new");
+    assembler.push(fragments);
+    return assembler.endEarly();
+  };
+
+  test("whole calls are told", () => {
+    expect(early({ id: "a", ...f("f", "{}") }, { id: "b", ...f("g", '"{\\"x\\":1}"') })).toEqual([
+      call(0, "a", "f", {}),
+      call(1, "b", "g", { x: 1 }),
+    ]);
+  });
+
+  test.each([
+    ["half its arguments", f("f", '{"x"')],
+    ["no arguments yet", f("f", "")],
+    ["no name yet", f("", '{"x":1}')],
+    ["arguments that are no object", f("f", "[1]")],
+  ])("one with %s is not, and the others are counted without it", (_, half) => {
+    expect(early({ id: "a", ...half }, { id: "b", ...f("g", "{}") })).toEqual([
+      call(0, "b", "g", {}),
+    ]);
+  });
+});

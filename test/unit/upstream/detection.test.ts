@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { dialectIds, type DialectId } from "../../../src/dialects/dialects.ts";
+import { ProxyError } from "../../../src/errors.ts";
 import { dialectOfModelList, probeDialect } from "../../../src/upstream/detection.ts";
 
 const llamacppModel = {
@@ -186,27 +187,51 @@ describe("a probe finds", () => {
     ["Ollama", { "origin:/api/tags": tags, "/models": plainList }, "ollama"],
     ["Ollama without models", { "origin:/api/tags": { models: [] } }, "ollama"],
   ])("%s", async (_, bodies, id) => {
-    expect(await probeDialect(answering(bodies))).toBe(id);
+    expect(await probe(answering(bodies))).toBe(id);
   });
 
   test("LM Studio, whose answer to the other routes is 200 and no news", async () => {
     const anything = { error: "Unexpected endpoint or method. (GET /x). Returning 200 anyway" };
-    expect(await probeDialect(() => Promise.resolve(anything))).toBeUndefined();
+    expect(await probe(() => Promise.resolve(anything))).toBeUndefined();
     const bodies: Record<string, unknown> = { "origin:/api/v1/models": lmstudioModels };
-    expect(await probeDialect((path) => Promise.resolve(bodies[path] ?? anything))).toBe(
-      "lmstudio",
-    );
+    expect(await probe((path) => Promise.resolve(bodies[path] ?? anything))).toBe("lmstudio");
   });
 
-  test("nothing in a list without marks, nor where nobody answers", async () => {
-    expect(await probeDialect(answering({ "/models": plainList }))).toBeUndefined();
-    expect(await probeDialect(answering({}))).toBeUndefined();
+  test("nothing in a list without marks, nor where no route is known", async () => {
+    const nothing = { id: undefined, because: "its address alone" };
+    const plain = answering({ "/models": plainList });
+    expect(await probeDialect(undefined, plain)).toEqual(nothing);
+    expect(await probeDialect(undefined, answering({}))).toEqual(nothing);
+  });
+
+  test("nobody where nobody answers", async () => {
+    const codes = ["upstream_unreachable", "upstream_timeout"] as const;
+    let asked = 0;
+    const silent = () => Promise.reject(new ProxyError(codes[asked++ % 2] ?? "internal", "gone"));
+    expect(await probeDialect(undefined, silent)).toBeUndefined();
+    expect(asked).toBeGreaterThan(8);
+    expect(await probeDialect(plainList, silent)).toMatchObject({ because: "its address alone" });
+  });
+
+  test.each<[what: string, bodies: Readonly<Record<string, unknown>>, because: string]>([
+    ["a route that is surer", { "origin:/props": props, "origin:/api/tags": tags }, "its routes"],
+    ["the list, as other routes are less sure", { "origin:/api/tags": tags }, "its model list"],
+  ])("by %s, without asking for the list again", async (_, bodies, because) => {
+    const list = { data: [llamacppModel] };
+    const asked: string[] = [];
+    const answer = answering(bodies);
+    const found = await probeDialect(list, (path) => {
+      asked.push(path);
+      return answer(path);
+    });
+    expect(found).toEqual({ id: "llamacpp", because });
+    expect(asked).not.toContain("/models");
   });
 
   test("asks for all at once", async () => {
     const asked: string[] = [];
     const never = new Promise<never>(() => {});
-    void probeDialect((path) => {
+    void probeDialect(undefined, (path) => {
       asked.push(path);
       return never;
     });
@@ -257,11 +282,16 @@ describe("any JSON at all", () => {
       fc.asyncProperty(fc.array(json, { minLength: 1, maxLength: 12 }), async (bodies) => {
         let asked = 0;
         const answer = () => Promise.resolve(bodies[asked++ % bodies.length]);
-        expect(someId).toContain(await probeDialect(answer));
+        expect(someId).toContain(await probe(answer));
       }),
     );
   });
 });
+
+/** The kind of a server whose list is not known. */
+async function probe(getJson: Parameters<typeof probeDialect>[1]) {
+  return (await probeDialect(undefined, getJson))?.id;
+}
 
 /** A server with these routes. */
 function answering(bodies: Readonly<Record<string, unknown>>) {

@@ -292,3 +292,72 @@ describe("nothing is learned", () => {
     expect(learn(400, refusal, { dialect })).toBeUndefined();
   });
 });
+
+describe("what is refused is", () => {
+  test.each([
+    [
+      "Invalid 'temperature': decimal above maximum value. Expected a value <= 2",
+      { temperature: 5 },
+      "temperature",
+      2,
+    ],
+    [
+      "max_tokens: 100000 > 8192, which is the maximum allowed number of output tokens",
+      { max_tokens: 100_000 },
+      "max_tokens",
+      8192,
+    ],
+    [
+      "`max_tokens` must be less than or equal to `8192`, the maximum value for `max_tokens` is less than the `context_window` for this model",
+      { max_tokens: 9000 },
+      "max_tokens",
+      8192,
+    ],
+  ])("a value, which is moved into its range: %s", (message, sent, field, most) => {
+    const lesson = learn(400, openai(message), { body: { ...body, ...sent } });
+    expect(lesson?.overrides.ranges?.[field]?.[1]).toBe(most);
+    expect(Object.keys(lesson?.overrides ?? {})).toEqual(["ranges"]);
+  });
+
+  test("a value that is too small alike", () => {
+    const message = "Invalid 'max_tokens': integer below minimum value. Expected a value >= 16";
+    const lesson = learn(400, openai(message), { body: { ...body, max_tokens: 1 } });
+    expect(lesson?.overrides.ranges?.["max_tokens"]?.[0]).toBe(16);
+  });
+
+  test.each([
+    openai("Invalid 'seed': must be a whole number", { param: "temperature" }),
+    openai("Unrecognized request argument supplied: max_tokens"),
+    openai("Invalid schema for function 'f': None is not of type 'object'", {
+      param: "tools[0].function.parameters",
+      code: "invalid_function_parameters",
+    }),
+  ])("passed on where no other words are right: %j", (refusal) => {
+    expect(learn(400, refusal, { format: "schema", dialect: generic })).toBeUndefined();
+  });
+
+  test("a schema, which says nothing of the next one", () => {
+    const message =
+      "Invalid schema for response_format 'response': 'patternProperties' is not permitted.";
+    const lesson = learn(400, openai(message), { format: "schema", dialect: generic });
+    expect(lesson).toMatchObject({ overrides: { schema: ["json_object", "prompt"] }, once: true });
+  });
+
+  test("a combination, which says nothing of the field alone", () => {
+    const sent = { ...body, tools: [{}], logprobs: true };
+    const lesson = learn(400, openai("logprobs is not supported with tools + stream"), {
+      body: sent,
+    });
+    expect(lesson).toMatchObject({ overrides: { logprobs: "none" }, once: true });
+  });
+
+  test("an unknown model, which teaches nothing of its route", () => {
+    const insert = { path: "/completions", shape: "suffix" as const };
+    const attempt = {
+      path: "/completions",
+      body: { suffix: "x" },
+      dialect: { ...generic, insert },
+    };
+    expect(learn(404, openai("The model `m` does not exist."), attempt)).toBeUndefined();
+  });
+});
