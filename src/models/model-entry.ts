@@ -29,7 +29,7 @@ export function readModelList(list: unknown): ModelEntry[] {
     const id = asText(isObject(entry) ? (entry["id"] ?? entry["name"]) : entry);
     if (id === undefined) return [];
     if (!isObject(entry)) return [{ id }];
-    if (otherTypes.has(String(entry["type"]))) return [];
+    if (otherTypes.has(asText(entry["type"]) ?? "")) return [];
     const aliases = asArray(entry["aliases"]).flatMap((alias) => asText(alias) ?? []);
     return [...new Set([id, ...aliases])].map((name) => readEntry(name, entry));
   });

@@ -133,7 +133,16 @@ export class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall
     if (this.#refusal === undefined) return;
     const { status, statusText, retryAfter } = this.#refusal;
     const body = Buffer.concat(this.#refusalBody).toString("utf8");
-    this.#fail(this.#failures.refused(status, statusText, body, retryAfter));
+    this.#fail(this.#refused(status, statusText, body, retryAfter));
+  }
+
+  /** Comes from a timer too, where nobody would catch what a strange body might throw. */
+  #refused(...refusal: Parameters<Failures["refused"]>): ProxyError {
+    try {
+      return this.#failures.refused(...refusal);
+    } catch (error) {
+      return this.#failures.malformed(error);
+    }
   }
 
   #fail(error: ProxyError): void {
