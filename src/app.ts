@@ -1,5 +1,7 @@
 import { randomInt } from "node:crypto";
-import { hostname } from "node:os";
+import { rm } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { adminAddress, listenAddress } from "./config/listen-address.ts";
 import { ConfigError } from "./config/load.ts";
@@ -10,10 +12,16 @@ import { Answers } from "./inference/answers.ts";
 import { EmbeddingAnswers } from "./inference/embedding-answers.ts";
 import { IgnoredNotes } from "./inference/ignored-notes.ts";
 import { LearnedNotes } from "./inference/learned-notes.ts";
+import { NativeAnswers } from "./inference/native-answers.ts";
 import { RunningAnswers } from "./inference/running.ts";
+import { Blobs } from "./models/blobs.ts";
 import { Cards } from "./models/cards.ts";
 import { Catalog } from "./models/catalog.ts";
+import { Control } from "./models/control.ts";
+import { FileStore } from "./models/file-store.ts";
+import { Library } from "./models/library.ts";
 import { LoadedModels } from "./models/loaded-models.ts";
+import { MemoryStore } from "./models/memory-store.ts";
 import type { Logger } from "./observe/logger.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { parseKeepAlive } from "./ollama/duration.ts";
@@ -24,6 +32,7 @@ import { Upstream } from "./upstream/upstream.ts";
 
 export interface App {
   readonly catalog: Catalog;
+  readonly library: Library;
   /** @returns the port */
   listen(): Promise<number>;
   /**
@@ -45,20 +54,32 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const upstreams = config.upstreams.map((upstream) => new Upstream(upstream, config.timeouts));
   const catalog = new Catalog(upstreams, log);
   const cards = new Cards(config, new Date());
-  const loaded = new LoadedModels(cards, parseKeepAlive(config.keep_alive) ?? 0);
+  const { data_dir } = config;
+  const store = data_dir === undefined ? new MemoryStore() : new FileStore(data_dir, log);
+  const passing = join(tmpdir(), `ollama-openai-proxy-${randomInt(1e9)}`);
+  const blobs = new Blobs(data_dir ?? passing);
+  const library = new Library(catalog, store);
+  const control = new Control(catalog, log);
+  const loaded = new LoadedModels(cards, catalog, control, parseKeepAlive(config.keep_alive) ?? 0);
   const running = new RunningAnswers();
   const metrics = new Metrics();
   const ignored = new IgnoredNotes(config.strict, log, metrics);
   const learned = new LearnedNotes(log, metrics);
   const answers = new Answers({ config, log, running, ignored, learned, newId });
   const embeddings = new EmbeddingAnswers({ config, log, running, ignored, learned });
+  const native = new NativeAnswers({ config, log, running, ignored });
   const services: Services = {
     config,
     catalog,
+    library,
+    store,
+    blobs,
     cards,
     loaded,
     answers,
     embeddings,
+    native,
+    control,
     metrics,
     lifecycle,
   };
@@ -84,6 +105,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   };
   return {
     catalog,
+    library,
     listen: async () => {
       await admin?.listen();
       return server.listen(address.host, address.port);
@@ -97,6 +119,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       clearTimeout(deadline);
       await admin?.close();
       await Promise.all(upstreams.map((upstream) => upstream.close()));
+      if (data_dir === undefined) await rm(passing, { recursive: true, force: true });
     },
     interrupt,
   };

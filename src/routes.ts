@@ -1,13 +1,20 @@
+import { account, cloudOnly, cloudStatus, recommendations, signOut } from "./handlers/account.ts";
 import { metrics, state } from "./handlers/admin.ts";
+import { hasBlob, keepBlob } from "./handlers/blobs.ts";
 import { chat } from "./handlers/chat.ts";
+import { create } from "./handlers/create.ts";
 import { embed, embeddings } from "./handlers/embed.ts";
 import { generate } from "./handlers/generate.ts";
 import { healthz, readyz, root, version } from "./handlers/health.ts";
+import { copy, remove } from "./handlers/library.ts";
 import { list, processes, show } from "./handlers/models.ts";
+import { nativeOr } from "./handlers/native.ts";
 import { listOpenAI, passOn, showOpenAI } from "./handlers/openai.ts";
+import { pull, push } from "./handlers/registry.ts";
 import type { ServiceHandler, Services } from "./handlers/services.ts";
 import type { Method, Route } from "./server/http-server.ts";
 import type { ErrorShape } from "./server/responses.ts";
+import type { NativeUse } from "./translate/native-request.ts";
 
 /** Every route, one line each. Start reading here. */
 export function routes(services: Services): Route[] {
@@ -16,11 +23,26 @@ export function routes(services: Services): Route[] {
     ollama("HEAD GET", "/api/version", version),
     ollama("HEAD GET", "/api/tags", list),
     ollama("GET", "/api/ps", processes),
-    ollama("POST", "/api/show", show),
-    ollama("POST", "/api/chat", chat),
-    ollama("POST", "/api/generate", generate),
-    ollama("POST", "/api/embed", embed),
-    ollama("POST", "/api/embeddings", embeddings),
+    native("show", "/api/show", show),
+    native("chat", "/api/chat", chat),
+    native("generate", "/api/generate", generate),
+    native("embed", "/api/embed", embed),
+    native("embed", "/api/embeddings", embeddings),
+
+    ollama("POST", "/api/create", create),
+    ollama("POST", "/api/copy", copy),
+    ollama("DELETE", "/api/delete", remove),
+    ollama("POST", "/api/pull", pull),
+    ollama("POST", "/api/push", push),
+    ollama("HEAD", "/api/blobs/:digest", hasBlob),
+    { ...ollama("POST", "/api/blobs/:digest", keepBlob), raw: true },
+
+    ollama("GET", "/api/status", cloudStatus),
+    ollama("POST", "/api/me", account),
+    ollama("POST", "/api/signout", signOut),
+    ollama("GET", "/api/experimental/model-recommendations", recommendations),
+    ollama("POST", "/api/experimental/web_search", cloudOnly("web search")),
+    ollama("POST", "/api/experimental/web_fetch", cloudOnly("web fetch")),
 
     openai("GET", "/models", listOpenAI),
     openai("GET", "/models/*", showOpenAI),
@@ -54,6 +76,11 @@ type Line = Omit<Route, "handler"> & { readonly handler: ServiceHandler };
 
 function ollama(methods: string, path: string, handler: ServiceHandler): Line {
   return { methods: methods.split(" ") as Method[], path, handler, errors: "ollama" };
+}
+
+/** A route that a real Ollama answers itself for its own models. */
+function native(use: NativeUse, path: string, handler: ServiceHandler): Line {
+  return ollama("POST", path, nativeOr(use, path, handler));
 }
 
 function openai(methods: string, path: string, handler: ServiceHandler): Line {

@@ -81,14 +81,20 @@ const shapes = {
   "/api/tags": "tags",
   "/api/ps": "ps",
   "/api/show": "show",
+  "/api/status": "cloud status",
+  "/api/experimental/model-recommendations": "recommendations",
   "/api/embed": "embed",
   "/api/embeddings": "embeddings",
   "/v1/models": "openai models",
 };
 
+/** Tell how far some work is, and in the last line of a stream perhaps that it failed. */
+const works = new Set(["/api/create", "/api/pull", "/api/push"]);
+
 function kindOf(path, status, value, streamed, last) {
   if (path.startsWith("/v1/")) return openaiKind(path, status, streamed);
   if (status !== 200) return "error";
+  if (works.has(path)) return streamed && last && value?.error ? "error" : "status";
   if (path !== "/api/chat" && path !== "/api/generate") return shapes[path];
   const route = path.slice("/api/".length);
   if (streamed && !last) return `${route} line`;

@@ -68,6 +68,7 @@ function fixed(model) {
   return [
     { name: "version", method: "GET", path: "/api/version", status: 200 },
     { name: "list", method: "GET", path: "/api/tags", status: 200 },
+    { name: "cloud", method: "GET", path: "/api/status", status: 200 },
     { name: "running models", method: "GET", path: "/api/ps", status: 200 },
     post("card", "/api/show", { model }),
     { name: "list", method: "GET", path: "/v1/models", status: 200 },

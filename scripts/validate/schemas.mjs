@@ -161,6 +161,33 @@ export const schemas = {
   }),
   error: z.strictObject({ error: z.string().regex(/^\P{Cc}{1,1024}$/u, "one line of text") }),
 
+  status: z.strictObject({
+    status: text,
+    digest: z
+      .string()
+      .regex(/^sha256:[0-9a-f]{64}$/u)
+      .optional(),
+    total: count.optional(),
+    completed: count.optional(),
+  }),
+  "cloud status": z.strictObject({
+    cloud: z.strictObject({
+      disabled: z.boolean(),
+      source: z.enum(["none", "env", "config", "both"]),
+    }),
+  }),
+  recommendations: z.strictObject({
+    recommendations: z.array(
+      z.strictObject({
+        model: text,
+        description: text,
+        context_length: positive.optional(),
+        max_output_tokens: positive.optional(),
+        vram_bytes: positive.optional(),
+      }),
+    ),
+  }),
+
   "chat line": z.strictObject({ ...more, message: piece }),
   "chat end": z.strictObject({ ...end, message: nothing }),
   "chat answer": z.strictObject({ ...end, message: piece }),

@@ -4,7 +4,8 @@ import { createApp, type App } from "../app.ts";
 import type { Config, UpstreamConfig } from "../config/schema.ts";
 import { upstreamStates, type UpstreamState } from "../handlers/admin.ts";
 import { Cards } from "../models/cards.ts";
-import type { CatalogModel } from "../models/catalog.ts";
+import type { Explanation } from "../models/explanation.ts";
+import type { LibraryModel } from "../models/library.ts";
 import { createLogger } from "../observe/logger.ts";
 import { asObject, asText } from "../openai/json.ts";
 import type { OptionName } from "../ollama/options.ts";
@@ -17,6 +18,8 @@ export interface CheckedBackend {
   readonly listConfigured: boolean;
   readonly state: UpstreamState;
   readonly request?: CheckedRequest;
+  /** What is known of the model that was named, and who says so. */
+  readonly card?: readonly Explanation[];
 }
 
 interface CheckedRequest {
@@ -70,14 +73,17 @@ export async function checkBackend(
   const app = await createApp(alone, createLogger({ level: "silent", text: false, output }));
   const port = await app.listen();
   try {
-    const model = options.request ? await modelToAsk(app, alone, options.model) : undefined;
-    await app.catalog.list();
-    const asked = model === undefined ? undefined : await ask(app, model, { port, key });
+    const cards = new Cards(alone, new Date());
+    const named = options.model === undefined ? undefined : await app.library.find(options.model);
+    const model = options.model === undefined ? await firstChatModel(app, cards) : named;
+    const isAsked = options.request && model !== undefined;
+    const asked = isAsked ? await ask(app, model, { port, key }) : undefined;
     return {
       address: new URL(upstream.base_url).host,
       listConfigured: upstream.models !== undefined,
       state: stateOf(app),
       ...(asked === undefined ? {} : { request: asked }),
+      ...(named === undefined ? {} : { card: cards.explain(named) }),
     };
   } finally {
     await app.drain(true);
@@ -94,14 +100,8 @@ function stateOf(app: App): UpstreamState {
 const otherKinds =
   /embed|rerank|moderation|whisper|transcribe|tts|dall-e|image|sora|realtime|davinci|babbage/i;
 
-async function modelToAsk(
-  app: App,
-  config: Config,
-  wanted: string | undefined,
-): Promise<CatalogModel | undefined> {
-  if (wanted !== undefined) return app.catalog.find(wanted);
-  const cards = new Cards(config, new Date());
-  const chats = (model: CatalogModel) => {
+async function firstChatModel(app: App, cards: Cards): Promise<LibraryModel | undefined> {
+  const chats = (model: LibraryModel) => {
     const { capabilities, capabilitiesKnown } = cards.facts(model);
     return capabilitiesKnown
       ? capabilities.includes("completion")
@@ -137,7 +137,7 @@ const everyOption: { readonly [Name in OptionName]: unknown } = {
 /** Asks for one token. A refusal costs none, so a request that taught something is made again. */
 async function ask(
   app: App,
-  model: CatalogModel,
+  model: LibraryModel,
   { port, key }: { readonly port: number; readonly key: string },
 ): Promise<CheckedRequest> {
   const lessons = () => stateOf(app).lessons.flatMap(({ what }) => what).length;

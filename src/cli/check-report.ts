@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import type { UpstreamState } from "../handlers/admin.ts";
+import type { Explanation } from "../models/explanation.ts";
 import type { CheckedBackend } from "./check-backend.ts";
 
 /** What a proxy that serves already has learned; undefined where none answers. */
@@ -66,7 +67,7 @@ function requestOutcome({ request }: CheckedBackend): string {
   return `${model} ${problem === undefined ? `answered in ${time}` : "failed"}`;
 }
 
-function notesOn({ state, request }: CheckedBackend): string[] {
+function notesOn({ state, request, card = [] }: CheckedBackend): string[] {
   const { problem, lessons, models } = state;
   return [
     ...(problem === undefined ? [] : note("problem", [problem])),
@@ -74,7 +75,23 @@ function notesOn({ state, request }: CheckedBackend): string[] {
     ...(request?.problem === undefined ? [] : note("failed", [request.problem])),
     ...lessons.flatMap(({ what }) => note("learned", what)),
     ...(request === undefined ? [] : note("not told", request.ignored)),
+    ...cardLines(card),
   ];
+}
+
+/** What is known of a model, each fact with its source. */
+function cardLines(card: readonly Explanation[]): string[] {
+  const rows = card.map(({ fact, value, source }) => [
+    fact,
+    value === true ? "yes" : value === false ? "no" : String(value),
+    source,
+  ]);
+  const widths = [0, 1].map((column) =>
+    Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    `    ${row.map((cell, column) => printable(cell).padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd(),
+  );
 }
 
 function runningNotes(running: RunningProxy | undefined): string[] {

@@ -22,8 +22,8 @@ export async function check(options: CheckOptions, terminal: Terminal): Promise<
     const backends = await Promise.all(
       config.upstreams.map((upstream) => checkBackend(config, upstream, options, terminal.stderr)),
     );
-    const model = options.request ? options.model : undefined;
-    const isUnknown = model !== undefined && backends.every(({ request: asked }) => !asked);
+    const { model } = options;
+    const isUnknown = model !== undefined && backends.every(({ card }) => card === undefined);
     terminal.stdout.write(
       checkReport({ backends, running, ...(isUnknown ? { unknownModel: model } : {}) }),
     );

@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
 import type { Environment } from "../config/environment.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config, ConfigFile } from "../config/schema.ts";
 import { chooseBackend, type BackendChoice } from "./backend.ts";
 
+const folder = "ollama-openai-proxy";
 const defaultFile = "./ollama-openai-proxy.yaml";
 
 export interface ConfigurationOptions {
@@ -27,7 +29,8 @@ export async function configure(
     (existsSync(defaultFile) ? defaultFile : undefined);
   const sources = { environment, ...(file === undefined ? {} : { file }) };
   const flags: ConfigFile = options.listen === undefined ? {} : { listen: options.listen };
-  const config = loadConfig({ ...sources, flags });
+  const defaults = { data_dir: dataDirectory(environment) };
+  const config = { ...defaults, ...loadConfig({ ...sources, flags }) };
   if (config.upstreams.length > 0) return { config, because: file ?? "configured" };
   const { upstreams, ...choice } = await chooseBackend(environment);
   const withBackend = loadConfig({
@@ -35,5 +38,12 @@ export async function configure(
     flags: { ...flags, upstreams: [...upstreams] },
     backendSource: choice.because,
   });
-  return { config: withBackend, ...choice };
+  return { config: { ...defaults, ...withBackend }, ...choice };
+}
+
+/** By the XDG rules; undefined for a user without a home, whose models then live in memory. */
+function dataDirectory(environment: Environment): string | undefined {
+  const { XDG_DATA_HOME: data, HOME: home } = environment;
+  if (data !== undefined && isAbsolute(data)) return join(data, folder);
+  return home === undefined || home === "" ? undefined : join(home, ".local", "share", folder);
 }

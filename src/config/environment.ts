@@ -68,6 +68,12 @@ export const variables: readonly Variable[] = [
     describe: "path under which all routes are served",
   },
   {
+    name: "PROXY_DATA_DIR",
+    key: "data_dir",
+    parse: asText,
+    describe: "where created models are kept",
+  },
+  {
     name: "PROXY_LOG_LEVEL",
     key: "log.level",
     parse: asText,

@@ -30,6 +30,12 @@ const upstreamSchema = z.strictObject({
     .url({ protocol: /^https?$/, error: "expected an http or https URL" })
     .refine((url) => !/^[a-z]+:\/\/[^/]*@/i.test(url), "put the key into api_key, not into the URL")
     .describe("Address of its OpenAI-compatible API, with `/v1` where it has one."),
+  kind: z
+    .enum(["openai", "ollama"])
+    .default("openai")
+    .describe(
+      "`ollama`: a real Ollama, at its address without `/v1`; its own API is passed on unchanged.",
+    ),
   api_key: z
     .string()
     .optional()
@@ -45,6 +51,18 @@ const upstreamSchema = z.strictObject({
     .array(z.string().min(1))
     .optional()
     .describe("Its models by name, for a backend that can't list them."),
+  include: z
+    .array(z.string().min(1))
+    .optional()
+    .describe("Ids of the models to serve; `*` stands for anything. All when absent."),
+  exclude: z
+    .array(z.string().min(1))
+    .optional()
+    .describe("Ids of models not to serve; `*` stands for anything."),
+  rename: z
+    .record(z.string(), z.string().min(1))
+    .optional()
+    .describe("Id of a model: the name that clients see instead."),
   headers: z
     .record(z.string(), z.string())
     .optional()
@@ -187,6 +205,12 @@ export const configSchema = z.strictObject({
     .array(upstreamSchema)
     .default([])
     .describe("The backends. A model is served by the first that lists it."),
+  data_dir: z
+    .string()
+    .optional()
+    .describe(
+      "Where models that users create are kept; `$XDG_DATA_HOME/ollama-openai-proxy` when absent.",
+    ),
   models: z
     .record(z.string(), modelSchema)
     .default({})

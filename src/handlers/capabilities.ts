@@ -1,5 +1,6 @@
 import { invalidRequest } from "../errors.ts";
 import { qualifiedName } from "../ollama/model-name.ts";
+import type { Capability } from "../ollama/responses.ts";
 import type { Think } from "../ollama/requests.ts";
 import type { Target } from "../routing/resolve.ts";
 
@@ -18,9 +19,7 @@ interface Demand {
  * @throws ProxyError 400 `… does not support …`
  */
 export function refuseWhatModelCannot({ model, facts }: Target, demand: Demand): void {
-  if (!facts.capabilitiesKnown) return;
-  const can = (capability: (typeof facts.capabilities)[number]) =>
-    facts.capabilities.includes(capability);
+  const can = (capability: Capability) => !facts.denied.includes(capability);
   if (!can("completion")) throw invalidRequest(`"${demand.model}" does not support ${demand.use}`);
   if (demand.tools && !can("tools")) {
     throw invalidRequest(`${qualifiedName(model.name)} does not support tools`);
@@ -35,8 +34,7 @@ export function refuseWhatModelCannot({ model, facts }: Target, demand: Demand):
 
 /** @throws ProxyError 400 `"…" does not support embeddings` */
 export function refuseWithoutEmbeddings({ facts }: Target, model: string): void {
-  const { capabilities, capabilitiesKnown } = facts;
-  if (capabilitiesKnown && !capabilities.includes("embedding")) {
+  if (facts.denied.includes("embedding")) {
     throw invalidRequest(`"${model}" does not support embeddings`);
   }
 }

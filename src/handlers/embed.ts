@@ -36,6 +36,7 @@ export const embed: ServiceHandler = (services) => async (request, reply) => {
     };
     const answer = await services.embeddings.answer(question);
     if (answer === undefined) return reply;
+    if (embedRequest.keepAlive === 0) await services.control.unload(target.model);
     const embeddings = answer.vectors.map((vector) => toUnitVector(vector, dimensions));
     return sendJson(reply, { model, embeddings, ...answer.metrics });
   });
@@ -54,13 +55,14 @@ export const embeddings: ServiceHandler = (services) => async (request, reply) =
     const question = { request, reply, target, model, errors, texts, ...limits, ignored };
     const answer = await services.embeddings.answer(question);
     if (answer === undefined) return reply;
+    if (embeddingsRequest.keepAlive === 0) await services.control.unload(target.model);
     return sendJson(reply, { embedding: Array.from(answer.vectors[0] ?? []) });
   });
 };
 
 async function findTarget(services: Services, request: EmbeddingRequest): Promise<Target> {
   const { model, keepAlive, options } = request;
-  const target = await resolveTarget(services.catalog, services.cards, model);
+  const target = await resolveTarget(services.library, services.cards, model);
   refuseWithoutEmbeddings(target, model);
   services.loaded.use(target.model, keepAlive, options.known.num_ctx);
   return target;

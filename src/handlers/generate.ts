@@ -1,21 +1,27 @@
 import { invalidRequest } from "../errors.ts";
 import { generateLineText } from "../inference/line-text.ts";
-import { parseGenerateRequest, type GenerateRequest } from "../ollama/requests.ts";
+import { parseGenerateRequest, type GenerateRequest, type Message } from "../ollama/requests.ts";
 import { resolveTarget } from "../routing/resolve.ts";
 import { sendJson } from "../server/responses.ts";
 import { encodeContext } from "../translate/context.ts";
 import { isConversation, toGenerateRequest, toMessages } from "../translate/generate-request.ts";
+import { withGenerateDefaults } from "../translate/model-defaults.ts";
 import { joinGenerate } from "../translate/joined-response.ts";
 import { GenerateResponseEncoder } from "../translate/response-encoder.ts";
 import { refuseWhatModelCannot } from "./capabilities.ts";
+import { datesOf } from "./dates.ts";
 import { readJson, type ServiceHandler } from "./services.ts";
 
 /** `POST /api/generate`. Without a prompt it only loads or unloads the model. */
 export const generate: ServiceHandler = (services) => async (request, reply) => {
-  const generateRequest = parseGenerateRequest(readJson(request));
-  const { model, stream, prompt, suffix, images, keepAlive, options } = generateRequest;
-  const target = await resolveTarget(services.catalog, services.cards, model);
-  refuseMixedRaw(generateRequest);
+  const asked = parseGenerateRequest(readJson(request));
+  const { model, stream, prompt, suffix, images, keepAlive } = asked;
+  const target = await resolveTarget(services.library, services.cards, model);
+  refuseMixedRaw(asked);
+  const merged = target.model.virtual?.merged;
+  const generateRequest = merged === undefined ? asked : withGenerateDefaults(asked, merged);
+  const messages = toMessages(generateRequest, merged?.messages);
+  const { options } = generateRequest;
   refuseWhatModelCannot(target, {
     ...generateRequest,
     use: "generate",
@@ -26,6 +32,8 @@ export const generate: ServiceHandler = (services) => async (request, reply) => 
   const now = new Date();
   const identity = { model, createdAt: now.toISOString() };
   if (prompt === "" && images.length === 0 && suffix === "") {
+    const wishes = { keepAlive, contextLength: options.known.num_ctx };
+    await services.control.settle(target.model, wishes);
     return sendJson(reply, {
       model,
       created_at: identity.createdAt,
@@ -44,28 +52,19 @@ export const generate: ServiceHandler = (services) => async (request, reply) => 
     question: {
       request: generateRequest,
       use: isConversation(generateRequest) ? "chat" : "completion",
-      messages: toMessages(generateRequest),
+      messages,
       lower: (left, backend) => toGenerateRequest(generateRequest, left, backend, datesOf(now)),
     },
     encoder: new GenerateResponseEncoder(
       identity,
-      generateRequest.raw ? undefined : contextOf(generateRequest),
+      generateRequest.raw ? undefined : contextOf(messages),
     ),
     lineText: generateLineText(identity),
     join: joinGenerate,
   });
+  if (keepAlive === 0) await services.control.unload(target.model);
   return reply;
 };
-
-/** For templates that tell the date. */
-function datesOf(now: Date): { currentDate: string; yesterdayDate: string } {
-  const yesterday = new Date(now.getTime() - 86_400_000);
-  return { currentDate: dateText(now), yesterdayDate: dateText(yesterday) };
-}
-
-function dateText(time: Date): string {
-  return time.toISOString().slice(0, 10);
-}
 
 function refuseMixedRaw({ raw, system, template, context }: GenerateRequest): void {
   if (raw && (system !== "" || template !== "" || context.length > 0)) {
@@ -73,6 +72,6 @@ function refuseMixedRaw({ raw, system, template, context }: GenerateRequest): vo
   }
 }
 
-function contextOf(request: GenerateRequest): (answer: string) => readonly number[] {
-  return (content) => encodeContext([...toMessages(request), { role: "assistant", content }]);
+function contextOf(messages: readonly Message[]): (answer: string) => readonly number[] {
+  return (content) => encodeContext([...messages, { role: "assistant", content }]);
 }

@@ -7,24 +7,24 @@ import { readJson, type ServiceHandler } from "./services.ts";
 
 /** `GET /api/tags` */
 export const list: ServiceHandler =
-  ({ catalog, cards }) =>
+  ({ library, cards }) =>
   async (_, reply) => {
-    const models = await catalog.list();
+    const models = await library.list();
     return sendJson(reply, { models: models.map((model) => cards.listed(model)) });
   };
 
 /** `POST /api/show` */
 export const show: ServiceHandler =
-  ({ catalog, cards }) =>
+  ({ library, cards }) =>
   async (request, reply) => {
-    const { model } = parseShowRequest(readJson(request));
+    const { model, verbose } = parseShowRequest(readJson(request));
     if (model === "") throw invalidRequest("model is required");
-    const target = await resolveTarget(catalog, cards, model, withTag(model));
-    return sendJson(reply, cards.shown(target.model));
+    const target = await resolveTarget(library, cards, model, withTag(model));
+    return sendJson(reply, cards.shown(target.model, verbose));
   };
 
 /** `GET /api/ps` */
 export const processes: ServiceHandler =
   ({ loaded }) =>
-  (_, reply) =>
-    sendJson(reply, { models: loaded.list() });
+  async (_, reply) =>
+    sendJson(reply, { models: await loaded.list() });

@@ -1,8 +1,9 @@
 import { invalidRequest } from "../errors.ts";
-import type { CatalogModel } from "../models/catalog.ts";
-import { isObject } from "../openai/json.ts";
-import { resolveTarget } from "../routing/resolve.ts";
+import type { LibraryModel } from "../models/library.ts";
+import { isObject, type JsonObject } from "../openai/json.ts";
+import { dialectOf, resolveTarget, type Target } from "../routing/resolve.ts";
 import { sendDocument, type ErrorShape } from "../server/responses.ts";
+import { withOpenAIDefaults } from "../translate/model-defaults.ts";
 import { toJsonText } from "../server/json-text.ts";
 import { readJson, type ServiceHandler, type Services } from "./services.ts";
 
@@ -19,7 +20,7 @@ export function passOn(path: string, errors: ErrorShape): ServiceHandler {
     if (model !== undefined && typeof model !== "string")
       throw invalidRequest("model: expected string");
     if (model === undefined || model === "") throw invalidRequest("model is required");
-    const target = await resolveTarget(services.catalog, services.cards, model);
+    const target = await resolveTarget(services.library, services.cards, model);
     services.loaded.use(target.model, undefined);
     const ignored = Object.keys(body).filter((key) => ollamaFields.has(key));
     const kept = Object.entries(body).filter(([key]) => !ollamaFields.has(key));
@@ -28,32 +29,52 @@ export function passOn(path: string, errors: ErrorShape): ServiceHandler {
       reply,
       target,
       model,
-      path,
+      path: target.model.upstream.kind === "ollama" ? `/v1${path}` : path,
       errors,
       ignored,
-      body: { ...Object.fromEntries(kept), model: target.model.entry.id },
+      body: {
+        ...withDefaults(Object.fromEntries(kept), target, path),
+        model: target.model.entry.id,
+      },
     });
     return reply;
   };
 }
 
+/** A virtual model's own words and parameters, which the client's go before. */
+function withDefaults(body: JsonObject, target: Target, path: string): JsonObject {
+  const { virtual, entry } = target.model;
+  if (virtual === undefined || path !== "/chat/completions") return body;
+  return withOpenAIDefaults(body, virtual.merged, {
+    model: entry.id,
+    dialect: dialectOf(target, "chat"),
+    contextLength: undefined,
+    imageUrls: true,
+  });
+}
+
 /** `GET /v1/models`: all backends' models, under the backends' own ids. */
 export const listOpenAI: ServiceHandler =
-  ({ catalog }) =>
+  ({ library }) =>
   async (_, reply) => {
-    const models = await catalog.list();
-    const data = models.map((model) => openaiModel(model.entry.id, model));
+    const models = await library.list();
+    const data = models.map((model) => openaiModel(openaiId(model), model));
     return sendDocument(reply, toJsonText({ object: "list", data }));
   };
 
 /** `GET /v1/models/{id}`; ids may hold slashes. */
 export const showOpenAI: ServiceHandler = (services: Services) => async (request, reply) => {
   const id = (request.params as { "*": string })["*"];
-  const { model } = await resolveTarget(services.catalog, services.cards, id);
+  const { model } = await resolveTarget(services.library, services.cards, id);
   return sendDocument(reply, toJsonText(openaiModel(id, model)));
 };
 
-function openaiModel(id: string, { entry, upstream }: CatalogModel): object {
+/** A backend's model keeps its id there; a virtual one has the name that its maker gave it. */
+function openaiId({ name, entry, virtual }: LibraryModel): string {
+  return virtual === undefined ? entry.id : name.replace(/:latest$/, "");
+}
+
+function openaiModel(id: string, { entry, upstream }: LibraryModel): object {
   return {
     id,
     object: "model",

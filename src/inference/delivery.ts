@@ -6,7 +6,7 @@ import { StreamWriter } from "../server/stream-writer.ts";
 import type { Exchange } from "./exchange.ts";
 import { explained } from "./explained.ts";
 import type { LineText } from "./line-text.ts";
-import { Pipeline, type Outcome } from "./pipeline.ts";
+import { Pipeline, type EventReader, type Outcome } from "./pipeline.ts";
 import type { RunningAnswers } from "./running.ts";
 import { Collector, TextSink, type Sink } from "./sinks.ts";
 import type { Stopwatch } from "./stopwatch.ts";
@@ -16,12 +16,20 @@ import type { Translator } from "./translator.ts";
 export interface Try<Out> {
   /** Below the backend's base URL, or after `origin:` below the server itself. */
   readonly path: string;
-  readonly body: string;
+  readonly body: string | Buffer;
   readonly translator: Translator<Out>;
+  /** For a backend that answers otherwise than OpenAI's do. */
+  readonly wire?: Wire;
   /** Another way to ask, where the refusal shows one; only asked before the first byte. */
   readonly again?: (refusal: ProxyError) => Try<Out> | undefined;
   /** It was not refused. */
   readonly answered?: () => void;
+}
+
+/** How the answer is asked for, and read. */
+interface Wire {
+  readonly accept: string;
+  readonly reader: EventReader | undefined;
 }
 
 export interface DeliveryOptions {
@@ -135,15 +143,16 @@ export class Delivery {
     return "failed";
   }
 
-  #start<Out>({ path, body, translator }: Try<Out>, sink: Sink<Out>): Pipeline<Out> {
+  #start<Out>({ path, body, translator, wire }: Try<Out>, sink: Sink<Out>): Pipeline<Out> {
     const { upstream } = this.#exchange.target.model;
     const pipeline = new Pipeline<Out>({
+      reader: wire?.reader,
       translator,
       sink,
       stopwatch: this.#stopwatch,
       failures: upstream.failures,
       timeouts: this.#options.config.timeouts,
-      open: (listener) => upstream.post(path, body, accept, listener),
+      open: (listener) => upstream.post(path, body, wire?.accept ?? accept, listener),
     });
     this.#options.running.add(pipeline);
     return pipeline;

@@ -10,8 +10,10 @@ import type { Exchange } from "./exchange.ts";
  */
 export function explained(error: ProxyError, exchange: Exchange, path: string): ProxyError {
   const { refusal, status } = error;
-  if (refusal === undefined || status === 429) return error;
   const { model, target } = exchange;
+  // A real Ollama's words need no other.
+  const isOllamas = target.model.upstream.kind === "ollama";
+  if (refusal === undefined || status === 429 || isOllamas) return error;
   const isOllama = exchange.errors === "ollama";
   const kind = kindOfRefusal(refusal) ?? missing(error);
   if (kind === "model" && (status === 404 || (isOllama && status === 400))) {

@@ -1,6 +1,7 @@
 import type { Timeouts } from "../config/schema.ts";
 import { toProxyError, whileRunning, type ProxyError } from "../errors.ts";
 import { BodyReader } from "../openai/body-reader.ts";
+import type { ServerSentEvent } from "../openai/server-sent-events.ts";
 import type { Failures } from "../upstream/failures.ts";
 import type { ResponseListener, UpstreamCall } from "../upstream/response-handler.ts";
 import type { Stopwatch } from "./stopwatch.ts";
@@ -9,7 +10,15 @@ import type { Translator } from "./translator.ts";
 
 export type Outcome = "ok" | "failed" | "client_closed";
 
+/** Bytes of a response to its events, as a fold. */
+export interface EventReader {
+  push(bytes: Buffer): ServerSentEvent[];
+  end(): ServerSentEvent[];
+}
+
 export interface PipelineOptions<Out> {
+  /** Of Server-Sent Events or a JSON document when absent. */
+  readonly reader?: EventReader | undefined;
   readonly translator: Translator<Out>;
   readonly sink: Sink<Out>;
   readonly failures: Failures;
@@ -32,7 +41,7 @@ export class Pipeline<Out> implements ResponseListener {
   /** Why the answer broke, if it did. */
   failure: ProxyError | undefined;
   readonly #options: PipelineOptions<Out>;
-  readonly #reader = new BodyReader();
+  readonly #reader: EventReader;
   readonly #call: UpstreamCall;
   #resolve: (outcome: Outcome) => void = () => {};
   #reject: (error: ProxyError) => void = () => {};
@@ -48,6 +57,7 @@ export class Pipeline<Out> implements ResponseListener {
 
   constructor(options: PipelineOptions<Out>) {
     this.#options = options;
+    this.#reader = options.reader ?? new BodyReader();
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -109,7 +119,7 @@ export class Pipeline<Out> implements ResponseListener {
     if (!this.#settled) this.#fail(error);
   }
 
-  #translate(events: ReturnType<BodyReader["push"]>): void {
+  #translate(events: readonly ServerSentEvent[]): void {
     const { translator, sink } = this.#options;
     for (const event of events) {
       const before = translator.progress;

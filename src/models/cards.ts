@@ -1,171 +1,239 @@
 import { createHash } from "node:crypto";
 import type { Config } from "../config/schema.ts";
-import { comparableName } from "../ollama/model-name.ts";
+import { comparableName, withTag } from "../ollama/model-name.ts";
+import { asObject, asText } from "../openai/json.ts";
 import type { Capability, ListedModel, ModelDetails, ShowResponse } from "../ollama/responses.ts";
 import type { ConfiguredDialect } from "../upstream/known-dialect.ts";
-import type { CatalogModel } from "./catalog.ts";
+import { explain, sources, type Explanation } from "./explanation.ts";
+import { gatherFacts, isGuess, type ConfiguredFacts, type Facts } from "./facts.ts";
+import type { LibraryModel } from "./library.ts";
+import { firstCount } from "./model-entry.ts";
+import { parameterLines, writeModelfile } from "./modelfile.ts";
+import { fileType } from "./quantization.ts";
+import type { ModelMessage } from "./virtual-model.ts";
 
-/** What a model of which nothing is known is taken to do; it is never refused anything. */
-const presumed: readonly Capability[] = ["completion", "tools", "thinking"];
-
-/** What is known of a model: the configuration first, then its backend, then a cautious default. */
+/** What a request needs to know of its model. */
 export interface ModelFacts {
   readonly capabilities: readonly Capability[];
-  /** Whether anybody said so; what is only presumed is no ground to refuse a request. */
+  /** Whether somebody said of each whether the model has it; what is guessed refuses nothing. */
   readonly capabilitiesKnown: boolean;
+  /** What the configuration or the backend says that it can't do. */
+  readonly denied: readonly Capability[];
   /** Tokens. */
   readonly contextLength: number;
-  /** Whether anybody told it; else it is the configuration's default. */
+  /** Whether the configuration or the backend told it. */
   readonly contextLengthKnown: boolean;
   /** What the configuration says of the model's dialect. */
   readonly configured: ConfiguredDialect;
 }
 
-export class Cards {
-  readonly #config: Pick<Config, "models" | "context_length">;
-  /** When a model without a date of its own counts as changed. */
-  readonly #since: string;
+export interface Card extends ShowResponse {
+  readonly system?: string;
+  readonly messages?: readonly ModelMessage[];
+}
 
+/** What the configuration says of a model. */
+type Configured = ConfiguredDialect & ConfiguredFacts;
+
+interface Known {
+  readonly facts: Facts;
+  readonly digest: string;
+}
+
+/** What Ollama's clients are told of models. */
+export class Cards {
+  readonly #configured: ReadonlyMap<string, Configured>;
+  readonly #defaults: { readonly contextLength: number; readonly modifiedAt: string };
+  /** It stays the same for as long as the catalog keeps the model. */
+  readonly #known = new WeakMap<LibraryModel, Known>();
+
+  /** @param since when a model without a date of its own counts as changed */
   constructor(config: Pick<Config, "models" | "context_length">, since: Date) {
-    this.#config = config;
-    this.#since = since.toISOString();
+    const models = Object.entries(config.models);
+    this.#configured = new Map(models.map(([name, model]) => [comparableName(name), model]));
+    this.#defaults = { contextLength: config.context_length, modifiedAt: since.toISOString() };
   }
 
-  facts({ name, entry }: CatalogModel): ModelFacts {
-    const wanted = comparableName(name);
-    const configured = Object.entries(this.#config.models).find(
-      ([key]) => comparableName(key) === wanted,
-    )?.[1];
-    const capabilities = configured?.capabilities ?? entry.capabilities;
-    const contextLength = configured?.context_length ?? entry.contextLength;
+  facts(model: LibraryModel): ModelFacts {
+    const { abilities, contextLength } = this.#gather(model).facts;
+    const known = [...abilities].filter(([, fact]) => !isGuess(fact));
     return {
-      capabilities: capabilities ?? presumed,
-      capabilitiesKnown: capabilities !== undefined,
-      contextLength: contextLength ?? this.#config.context_length,
-      contextLengthKnown: contextLength !== undefined,
-      configured: configured ?? {},
+      capabilities: able(abilities),
+      capabilitiesKnown: known.length === abilities.size,
+      denied: known.flatMap(([capability, { value }]) => (value ? [] : [capability])),
+      contextLength: contextLength.value,
+      contextLengthKnown: !isGuess(contextLength),
+      configured: this.#configuration(model),
     };
   }
 
-  listed(model: CatalogModel): ListedModel {
-    const { capabilities, contextLength } = this.facts(model);
-    const { embeddingLength } = model.entry;
+  listed(model: LibraryModel): ListedModel {
+    const { facts, digest } = this.#gather(model);
     return {
       name: model.name,
       model: model.name,
-      modified_at: this.#modifiedAt(model),
-      size: this.size(model),
-      digest: digest(model, capabilities),
+      modified_at: modifiedAt(model, facts),
+      size: facts.size.value,
+      digest,
       details: {
-        ...details(model),
-        context_length: contextLength,
-        ...(embeddingLength === undefined ? {} : { embedding_length: embeddingLength }),
+        ...details(model, facts),
+        context_length: facts.contextLength.value,
+        ...(facts.embeddingLength === undefined
+          ? {}
+          : { embedding_length: facts.embeddingLength.value }),
       },
-      capabilities,
+      capabilities: able(facts.abilities),
     };
   }
 
-  shown(model: CatalogModel): ShowResponse {
-    const { capabilities, contextLength } = this.facts(model);
+  /** @param verbose also tells who says what is no guess */
+  shown(model: LibraryModel, verbose = false): Card {
+    const { facts } = this.#gather(model);
+    const { name, upstream, virtual } = model;
+    const {
+      system,
+      template,
+      parameters = {},
+      messages = [],
+      license = [],
+    } = virtual?.merged ?? {};
     return {
-      license: "unknown",
-      modelfile: modelfile(model),
-      parameters: `num_ctx                        ${contextLength}`,
-      template: template(capabilities),
-      details: details(model),
-      model_info: modelInfo(model, contextLength),
-      capabilities,
-      modified_at: this.#modifiedAt(model),
+      license: license.length > 0 ? license.join("\n") : facts.license.value,
+      modelfile: writeModelfile({
+        name,
+        comments: [
+          `Served by the OpenAI-compatible backend "${upstream.id}" through ollama-openai-proxy,`,
+          "which applies its own template and parameters.",
+        ],
+        from: virtual?.chain.at(-1)?.from ?? name,
+        merged: virtual?.merged ?? {},
+      }),
+      parameters: parameterLines({ num_ctx: facts.contextLength.value, ...parameters }),
+      template: template ?? usualTemplate(able(facts.abilities)),
+      ...(system === undefined ? {} : { system }),
+      details: details(model, facts),
+      ...(messages.length > 0 ? { messages } : {}),
+      model_info: {
+        // Twice: what the model was created with comes after it and must not contradict it.
+        ...modelInfo(name, facts),
+        ...createdInfo(model),
+        ...modelInfo(name, facts),
+        ...sources(facts, verbose),
+      },
+      capabilities: able(facts.abilities),
+      modified_at: modifiedAt(model, facts),
     };
   }
 
-  /** Of the file; told by the backend, else guessed from the number of parameters, else 1. */
-  size({ entry }: CatalogModel): number {
-    return Math.round(entry.size ?? (entry.parameterCount ?? 2) / 2);
+  /** Bytes. */
+  size(model: LibraryModel): number {
+    return this.#gather(model).facts.size.value;
   }
 
-  details(model: CatalogModel): ModelDetails {
-    return details(model);
+  details(model: LibraryModel): ModelDetails {
+    return details(model, this.#gather(model).facts);
   }
 
-  digest(model: CatalogModel): string {
-    return digest(model, this.facts(model).capabilities);
+  digest(model: LibraryModel): string {
+    return this.#gather(model).digest;
   }
 
-  #modifiedAt({ entry }: CatalogModel): string {
-    const { created } = entry;
-    if (created === undefined || created < 1) return this.#since;
-    const milliseconds = created > 1e11 ? created : created * 1000;
-    return new Date(Math.min(milliseconds, 8.64e15)).toISOString();
+  /** Every fact of a card, with its source. */
+  explain(model: LibraryModel): readonly Explanation[] {
+    return explain(this.#gather(model).facts);
   }
+
+  #gather(model: LibraryModel): Known {
+    const kept = this.#known.get(model);
+    if (kept !== undefined) return kept;
+    const facts = gatherFacts(model.entry, this.#configuration(model), this.#defaults);
+    const known = { facts, digest: digestOf(model, facts) };
+    this.#known.set(model, known);
+    return known;
+  }
+
+  /** A virtual model's own counts first, then what it was created with, then its base's. */
+  #configuration({ name, entry, virtual }: LibraryModel): Configured {
+    const named = (wanted: string): Configured =>
+      this.#configured.get(comparableName(wanted)) ?? {};
+    if (virtual === undefined) return named(name);
+    const { chain, merged } = virtual;
+    const contextLength = firstCount([merged.info["context_length"]]);
+    const base = chain.at(-1)?.from ?? entry.id;
+    return {
+      ...named(entry.id),
+      ...named(base),
+      ...(merged.capabilities === undefined ? {} : { capabilities: merged.capabilities }),
+      ...(contextLength === undefined ? {} : { context_length: contextLength }),
+      ...chain.reduceRight<Configured>((inner, outer) => ({ ...inner, ...named(outer.name) }), {}),
+    };
+  }
+}
+
+function modifiedAt({ entry, virtual }: LibraryModel, facts: Facts): string {
+  const { modified_at: listed } = entry.listed ?? {};
+  return virtual?.chain[0].modified_at ?? asText(listed) ?? facts.modifiedAt.value;
+}
+
+function able(abilities: Facts["abilities"]): readonly Capability[] {
+  return [...abilities].flatMap(([capability, { value }]) => (value ? [capability] : []));
 }
 
 /** Unique and stable; it changes with the capabilities, which some clients keep by digest. */
-function digest({ upstream, entry }: CatalogModel, capabilities: readonly Capability[]): string {
-  return createHash("sha256")
-    .update(JSON.stringify([upstream.id, entry.id, capabilities]))
-    .digest("hex");
+function digestOf({ name, upstream, entry, virtual }: LibraryModel, facts: Facts): string {
+  const { digest } = entry.listed ?? {};
+  if (virtual === undefined && typeof digest === "string") return digest;
+  const identity = [upstream.id, entry.id, name, able(facts.abilities), virtual?.chain ?? []];
+  return createHash("sha256").update(JSON.stringify(identity)).digest("hex");
 }
 
-function details({ entry }: CatalogModel): ModelDetails {
-  const family = entry.family ?? "unknown";
+function details({ entry, virtual }: LibraryModel, facts: Facts): ModelDetails {
+  const base = virtual?.chain[0].from;
   return {
-    parent_model: "",
-    format: "gguf",
-    family,
-    families: [family],
-    parameter_size:
-      entry.parameterCount === undefined ? "unknown" : shortCount(entry.parameterCount),
-    quantization_level: entry.quantization ?? "unknown",
+    parent_model: base === undefined ? (entry.madeFrom ?? entry.id) : withTag(base),
+    format: facts.format.value,
+    family: facts.architecture.value,
+    families: [facts.architecture.value],
+    parameter_size: facts.parameterSize.value,
+    quantization_level: facts.quantization.value,
+    ...(virtual === undefined ? (asObject(entry.listed?.["details"]) ?? {}) : {}),
   };
 }
 
-/** 134515008 → `134.52M`, as Ollama writes it. */
-function shortCount(count: number): string {
-  if (count >= 1e12) return `${(count / 1e12).toFixed(1)}T`;
-  if (count >= 1e9) return `${(count / 1e9).toFixed(1)}B`;
-  if (count >= 1e6) return `${(count / 1e6).toFixed(2)}M`;
-  return count >= 1e3 ? `${(count / 1e3).toFixed(1)}K` : String(count);
-}
-
-function modelInfo(
-  { name, entry }: CatalogModel,
-  contextLength: number,
-): ShowResponse["model_info"] {
-  const architecture = entry.family ?? "unknown";
+function modelInfo(name: string, facts: Facts): Readonly<Record<string, string | number>> {
+  const architecture = facts.architecture.value;
+  const type = isGuess(facts.quantization) ? undefined : fileType(facts.quantization.value);
   return {
     "general.architecture": architecture,
     "general.basename": name.replace(/:latest$/, ""),
-    ...(entry.parameterCount === undefined
+    ...(type === undefined ? {} : { "general.file_type": type }),
+    ...(facts.parameterCount === undefined
       ? {}
-      : { "general.parameter_count": entry.parameterCount }),
-    [`${architecture}.context_length`]: contextLength,
-    ...(entry.embeddingLength === undefined
+      : { "general.parameter_count": facts.parameterCount.value }),
+    [`${architecture}.context_length`]: facts.contextLength.value,
+    ...(facts.embeddingLength === undefined
       ? {}
-      : { [`${architecture}.embedding_length`]: entry.embeddingLength }),
+      : { [`${architecture}.embedding_length`]: facts.embeddingLength.value }),
   };
 }
 
-function modelfile({ name, upstream, entry }: CatalogModel): string {
-  return [
-    '# Modelfile generated by "ollama show"',
-    "# To build a new Modelfile based on this, replace FROM with:",
-    `# FROM ${name}`,
-    "",
-    `# ${name} is served by the OpenAI-compatible backend "${upstream.id}" through ollama-openai-proxy.`,
-    `# The backend applies its own template and parameters.`,
-    `FROM ${entry.id}`,
-    "",
-  ].join("\n");
+/** Of what a model was created with: names without a point are settings of Ollama's own. */
+function createdInfo({ virtual }: LibraryModel): Readonly<Record<string, unknown>> {
+  const members = Object.entries(virtual?.merged.info ?? {});
+  return Object.fromEntries(members.filter(([name]) => name.includes(".")));
 }
 
-/** Clients look for `.Tools` and `.Suffix` here to learn what a model can do. */
-function template(capabilities: readonly Capability[]): string {
-  const slots = [
+/**
+ * Not what the backend fills in, which nobody tells: clients look here for `.Tools`, for `tools` and
+ * for `.Suffix` to learn what a model can do.
+ */
+function usualTemplate(known: readonly Capability[]): string {
+  if (!known.includes("completion")) return "{{ .Prompt }}";
+  return [
+    "{{- /* The backend applies its own template. */ -}}",
     "{{ .System }}",
-    ...(capabilities.includes("tools") ? ["{{ .Tools }}"] : []),
-    "{{ .Prompt }}",
-    ...(capabilities.includes("insert") ? ["{{ .Suffix }}"] : []),
-  ];
-  return `{{- /* The backend applies its own template. */ -}}${slots.join(" ")}`;
+    ...(known.includes("tools") ? [" {{ if .Tools }}<tools>{{ .Tools }}</tools>{{ end }}"] : []),
+    " {{ .Prompt }}",
+    ...(known.includes("insert") ? [" {{ .Suffix }}"] : []),
+  ].join("");
 }

@@ -1,29 +1,37 @@
 import type { KeepAlive } from "../ollama/duration.ts";
 import type { ProcessModel } from "../ollama/responses.ts";
+import type { LoadedState } from "../upstream/model-control.ts";
+import type { Upstream } from "../upstream/upstream.ts";
 import type { Cards } from "./cards.ts";
-import type { CatalogModel } from "./catalog.ts";
+import type { Catalog, CatalogModel } from "./catalog.ts";
+import type { Control } from "./control.ts";
+import type { LibraryModel } from "./library.ts";
 
 /** What Ollama tells of a model that stays for ever: a date some centuries away. */
 const forever = new Date("2319-01-01T00:00:00Z").getTime();
 
-interface LoadedModel {
-  readonly model: CatalogModel;
+interface UsedModel {
+  readonly model: LibraryModel;
   readonly keepAlive: KeepAlive;
   readonly expiresAt: number;
   readonly contextLength: number;
 }
 
 /**
- * Which models clients have used of late, as `ollama ps` shows them. A backend loads its models when
- * it likes; this is Ollama's view of it, driven by `keep_alive`.
+ * Which models are in memory, as `ollama ps` shows them: by the word of the backends that know it, else
+ * those that clients have used of late, for as long as `keep_alive` says.
  */
 export class LoadedModels {
   readonly #cards: Cards;
+  readonly #catalog: Catalog;
+  readonly #control: Control;
   readonly #defaultKeepAlive: KeepAlive;
-  readonly #loaded = new Map<string, LoadedModel>();
+  readonly #used = new Map<string, UsedModel>();
 
-  constructor(cards: Cards, defaultKeepAlive: KeepAlive) {
+  constructor(cards: Cards, catalog: Catalog, control: Control, defaultKeepAlive: KeepAlive) {
     this.#cards = cards;
+    this.#catalog = catalog;
+    this.#control = control;
     this.#defaultKeepAlive = defaultKeepAlive;
   }
 
@@ -31,14 +39,15 @@ export class LoadedModels {
    * @param keepAlive the request's; without one the last that was said of this model holds
    * @param contextLength the request's `num_ctx`, if it has one
    */
-  use(model: CatalogModel, keepAlive: KeepAlive | undefined, contextLength?: number): void {
-    const earlier = this.#loaded.get(model.name);
+  use(model: LibraryModel, keepAlive: KeepAlive | undefined, contextLength?: number): void {
+    this.#control.forget(model.upstream);
+    const earlier = this.#used.get(model.name);
     const lifetime = keepAlive ?? earlier?.keepAlive ?? this.#defaultKeepAlive;
     if (lifetime <= 0) {
-      this.#loaded.delete(model.name);
+      this.#used.delete(model.name);
       return;
     }
-    this.#loaded.set(model.name, {
+    this.#used.set(model.name, {
       model,
       keepAlive: lifetime,
       expiresAt: Math.min(forever, Date.now() + lifetime),
@@ -46,23 +55,65 @@ export class LoadedModels {
     });
   }
 
-  /** Those still loaded, the one that stays longest first. */
-  list(): ProcessModel[] {
+  /** The one that stays longest first. */
+  async list(): Promise<ProcessModel[]> {
     const now = Date.now();
-    for (const [name, { expiresAt }] of this.#loaded) {
-      if (expiresAt <= now) this.#loaded.delete(name);
+    for (const [name, { expiresAt }] of this.#used) {
+      if (expiresAt <= now) this.#used.delete(name);
     }
-    return [...this.#loaded.values()]
-      .toSorted((a, b) => b.expiresAt - a.expiresAt)
-      .map(({ model, expiresAt, contextLength }) => ({
-        name: model.name,
-        model: model.name,
-        size: this.#cards.size(model),
-        digest: this.#cards.digest(model),
-        details: this.#cards.details(model),
-        expires_at: new Date(expiresAt).toISOString(),
-        size_vram: this.#cards.size(model),
-        context_length: contextLength,
-      }));
+    const told = await this.#control.loaded();
+    const seen = new Set<LoadedState>();
+    const used = [...this.#used.values()].flatMap((use) => {
+      const states = told.get(use.model.upstream);
+      if (states === undefined) return [this.#row(use)];
+      const own = states.filter(({ ids }) => ids.includes(use.model.entry.id));
+      for (const state of own) seen.add(state);
+      return own.slice(0, 1).map((state) => this.#row(use, state));
+    });
+    const others = told.size === 0 ? [] : await this.#loadedByOthers(told, seen);
+    return [...used, ...others].toSorted(
+      (a, b) => Date.parse(b.expires_at) - Date.parse(a.expires_at),
+    );
+  }
+
+  /** What backends have in memory though nobody has asked for it here. */
+  async #loadedByOthers(
+    told: ReadonlyMap<Upstream, readonly LoadedState[]>,
+    seen: ReadonlySet<LoadedState>,
+  ): Promise<ProcessModel[]> {
+    const listed = await this.#catalog.list();
+    const loaded = new Map<CatalogModel, LoadedState>();
+    for (const [upstream, states] of told) {
+      const models = listed.filter((model) => model.upstream === upstream);
+      for (const state of states) {
+        const [model] = state.ids.flatMap(
+          (id) => models.find(({ entry }) => entry.id === id) ?? [],
+        );
+        if (model !== undefined && !seen.has(state)) loaded.set(model, state);
+      }
+    }
+    return [...loaded].map(([model, state]) => {
+      const { contextLength } = this.#cards.facts(model);
+      return this.#row({ model, contextLength, expiresAt: forever }, state);
+    });
+  }
+
+  #row(
+    { model, expiresAt, contextLength }: Omit<UsedModel, "keepAlive">,
+    state?: LoadedState,
+  ): ProcessModel {
+    const { details, digest, ...told } = state?.told ?? {};
+    const isBackends = model.virtual === undefined;
+    return {
+      name: model.name,
+      model: model.name,
+      size: this.#cards.size(model),
+      digest: (isBackends ? digest : undefined) ?? this.#cards.digest(model),
+      details: (isBackends ? details : undefined) ?? this.#cards.details(model),
+      expires_at: new Date(expiresAt).toISOString(),
+      size_vram: this.#cards.size(model),
+      context_length: contextLength,
+      ...told,
+    };
   }
 }

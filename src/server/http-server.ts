@@ -18,6 +18,8 @@ export interface Route {
   readonly errors: ErrorShape;
   /** Answers without the client's key: what a balancer asks. */
   readonly open?: boolean;
+  /** The handler reads the body itself, from `request.raw`, with a bound of its own. */
+  readonly raw?: boolean;
 }
 
 export interface HttpServerOptions {
@@ -50,6 +52,16 @@ const allowedHeaders =
 
 const preflightVary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
 
+/** The content type, for Fastify, of a body that is left alone. */
+const rawBody = "application/octet-stream";
+
+/** What Fastify keeps of a route for us. */
+interface RouteConfig {
+  readonly allow?: string;
+  readonly errors?: ErrorShape;
+  readonly raw?: boolean;
+}
+
 /** HTTP as real Ollama speaks it, on Fastify; knows nothing of models. */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const server = fastify({
@@ -81,7 +93,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   server.addHook("onRequest", async (request, reply) => {
     if (draining) reply.header("connection", "close");
     // Clients send JSON under any content type, a malformed one or none.
-    request.headers["content-type"] = "application/json";
+    const { raw } = request.routeOptions.config as RouteConfig;
+    request.headers["content-type"] = raw === true ? rawBody : "application/json";
     if (!options.guard.allowsHost(request.headers.host)) return reply.code(403).send();
     if (request.method === "OPTIONS") tellMethods(request, reply);
     const { origin } = request.headers;
@@ -173,7 +186,7 @@ function corsOptions(request: FastifyRequest): CorsOptions {
 
 /** Real Ollama names a path's methods in the answer to any OPTIONS request. */
 function tellMethods(request: FastifyRequest, reply: FastifyReply): void {
-  const { allow } = request.routeOptions.config as { allow?: string };
+  const { allow } = request.routeOptions.config as RouteConfig;
   if (allow !== undefined) reply.header("allow", allow);
 }
 
@@ -183,6 +196,7 @@ function takeAnyBody(server: FastifyInstance): void {
   server.addContentTypeParser("*", { parseAs: "buffer" }, (_, body, done) => {
     done(null, body);
   });
+  server.addContentTypeParser(rawBody, (_, __, done) => done(null));
 }
 
 function addRoutes(server: FastifyInstance, options: HttpServerOptions): void {
@@ -192,7 +206,7 @@ function addRoutes(server: FastifyInstance, options: HttpServerOptions): void {
       method: [...route.methods],
       url,
       handler: route.handler,
-      config: { errors: route.errors },
+      config: { errors: route.errors, raw: route.raw === true },
       preParsing: async (request) => {
         if (route.open === true || options.guard.allowsKey(request.headers.authorization)) return;
         throw new ProxyError("unauthorized", "unauthorized");
@@ -219,7 +233,7 @@ function methodsByPath(routes: readonly Route[]): Map<string, string[]> {
 }
 
 function shapeOf(request: FastifyRequest, options: HttpServerOptions): ErrorShape {
-  const errors = (request.routeOptions.config as { errors?: ErrorShape }).errors;
+  const { errors } = request.routeOptions.config as RouteConfig;
   return errors ?? (request.url.startsWith(`${options.pathPrefix}/v1/`) ? "openai" : "ollama");
 }
 

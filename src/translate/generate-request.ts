@@ -3,16 +3,25 @@ import type { Backend, LoweredRequest } from "./backend.ts";
 import { toChatCompletionRequest } from "./chat-request.ts";
 import { toInsertRequest, toRawRequest, toTemplateRequest } from "./completion-request.ts";
 import { decodeContext } from "./context.ts";
+import type { ModelDefaults } from "./model-defaults.ts";
 import type { Dates } from "./template/functions.ts";
 
-/** The conversation a generate request stands for: its `context`, `system` and `prompt`. */
-export function toMessages(request: GenerateRequest): Message[] {
+/**
+ * The conversation a generate request stands for: its `context`, `system` and `prompt`.
+ * @param first the model's own turns, with which a conversation without a `context` begins
+ */
+export function toMessages(
+  request: GenerateRequest,
+  first: ModelDefaults["messages"] = [],
+): Message[] {
   const earlier = decodeContext(request.context) ?? [];
   const system = request.system === "" ? [] : [message("system", request.system)];
   const kept = system.length > 0 ? earlier.filter((turn) => turn.role !== "system") : earlier;
   return [
     ...system,
-    ...kept.map((turn) => message(turn.role, turn.content)),
+    ...(request.context.length === 0 ? first : kept).map(({ role, content }) =>
+      message(role, content),
+    ),
     { ...message("user", request.prompt), images: request.images },
   ];
 }

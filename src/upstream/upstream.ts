@@ -1,4 +1,5 @@
 import { Agent, buildConnector, type Dispatcher } from "undici";
+import { ModelSelection } from "../config/model-selection.ts";
 import type { Timeouts, UpstreamConfig } from "../config/schema.ts";
 import type { Dialect } from "../dialects/dialect.ts";
 import { ProxyError } from "../errors.ts";
@@ -13,6 +14,8 @@ const maxDocumentBytes = 256 * 1024 * 1024;
 const probeTimeout = 1_500;
 const jsonType = "application/json";
 
+type RequestOptions = Pick<Dispatcher.DispatchOptions, "method" | "path" | "headers" | "body">;
+
 interface DocumentOptions {
   /** Milliseconds for all of it. */
   readonly timeout: number;
@@ -22,6 +25,9 @@ interface DocumentOptions {
 /** One backend: its address, its key, its connections. */
 export class Upstream {
   readonly id: string;
+  readonly kind: UpstreamConfig["kind"];
+  /** Which of its models are served, and under which names. */
+  readonly selection: ModelSelection;
   readonly failures: Failures;
   /** What its refusals taught. */
   readonly lessons = new Lessons();
@@ -34,8 +40,11 @@ export class Upstream {
 
   constructor(config: UpstreamConfig, timeouts: Pick<Timeouts, "connect">) {
     this.id = config.id;
+    this.kind = config.kind;
+    this.selection = new ModelSelection(config);
     this.#baseUrl = new URL(config.base_url);
-    this.#dialect = new KnownDialect(config, this.#baseUrl);
+    const known = config.kind === "ollama" ? { ...config, dialect: config.kind } : config;
+    this.#dialect = new KnownDialect(known, this.#baseUrl);
     this.configuredModels = config.models;
     this.failures = new Failures(config.id, [
       config.api_key ?? "",
@@ -86,6 +95,20 @@ export class Upstream {
     );
   }
 
+  /** Has something done, whatever is answered. @throws ProxyError when it is refused, or late. */
+  async send(
+    method: "GET" | "POST" | "DELETE",
+    path: string,
+    body: object | undefined,
+    timeout: number,
+  ): Promise<void> {
+    const type = body === undefined ? {} : { "content-type": jsonType };
+    const headers = { ...this.#headers, accept: "*/*", ...type };
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const options = { method, path: this.#path(path), headers, ...sent };
+    await this.#collect(options, { timeout }, maxListBytes);
+  }
+
   /** How a model is talked to: its dialect with what the configuration and refusals say of it. */
   dialectOf(model: string, use: Use, configured: ConfiguredDialect = {}): Dialect {
     return this.#dialect.of(model, configured, this.lessons.of(model, use));
@@ -113,10 +136,23 @@ export class Upstream {
   }
 
   async #document(
-    options: Pick<Dispatcher.DispatchOptions, "method" | "path" | "headers" | "body">,
-    { timeout, signal }: DocumentOptions,
+    options: RequestOptions,
+    limits: DocumentOptions,
     maxBytes: number,
   ): Promise<unknown> {
+    const text = await this.#collect(options, limits, maxBytes);
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw this.failures.malformed(error);
+    }
+  }
+
+  async #collect(
+    options: RequestOptions,
+    { timeout, signal }: DocumentOptions,
+    maxBytes: number,
+  ): Promise<string> {
     const chunks: Buffer[] = [];
     await new Promise<void>((resolve, reject) => {
       const settle = (error?: ProxyError) => {
@@ -145,18 +181,10 @@ export class Upstream {
       signal?.addEventListener("abort", leave);
       if (signal?.aborted === true) leave();
     });
-    try {
-      return JSON.parse(Buffer.concat(chunks).toString("utf8"));
-    } catch (error) {
-      throw this.failures.malformed(error);
-    }
+    return Buffer.concat(chunks).toString("utf8");
   }
 
-  #dispatch(
-    options: Pick<Dispatcher.DispatchOptions, "method" | "path" | "headers" | "body">,
-    listener: ResponseListener,
-    isRetry = false,
-  ): UpstreamCall {
+  #dispatch(options: RequestOptions, listener: ResponseListener, isRetry = false): UpstreamCall {
     const handler = new ResponseHandler(this.failures, listener, () =>
       isRetry ? undefined : this.#dispatch(options, listener, true),
     );

@@ -4,7 +4,7 @@ import { useProxiedDemo } from "./proxied.ts";
 const { getOllama } = useProxiedDemo();
 
 const details = {
-  parent_model: "",
+  parent_model: "demo",
   format: "gguf",
   family: "unknown",
   families: ["unknown"],
@@ -21,7 +21,11 @@ describe("the ollama package sees", () => {
     const { models } = await getOllama().list();
     expect(models.map(({ name }) => name)).toEqual(["demo:latest", "demo-embed:latest"]);
     for (const model of models) {
-      expect(model).toMatchObject({ model: model.name, details, size: expect.any(Number) });
+      expect(model).toMatchObject({
+        model: model.name,
+        details: { ...details, parent_model: model.name.replace(":latest", "") },
+        size: expect.any(Number),
+      });
       expect(model.digest).toMatch(/^[0-9a-f]{64}$/u);
       expect(new Date(model.modified_at).getTime()).toBe(1_764_000_000_000);
     }

@@ -228,6 +228,8 @@ describe("models", () => {
     ["GET", "/api/version", "version"],
     ["GET", "/api/tags", "tags"],
     ["GET", "/api/tags/?x=1", "tags"],
+    ["GET", "/api/status", "cloud status"],
+    ["GET", "/api/experimental/model-recommendations", "recommendations"],
     ["GET", "/v1/models", "openai models"],
     ["GET", "/v1/models/m", "openai model"],
   ])("%s %s", async (method, path, kind) => {
@@ -254,6 +256,26 @@ describe("models", () => {
     const body = { model: "nobody" };
     const { status, kinds } = await ask({ method: "POST", path: "/api/show", body });
     expect([status, kinds]).toEqual([404, ["error"]]);
+  });
+});
+
+describe("work that tells of itself", () => {
+  const parts = { model: "made", from: "m", system: "Hi", parameters: { seed: 1 } };
+  const made = ["status", "status", "status", "status", "status"];
+
+  test.each<[path: string, body: object, kinds: string[]]>([
+    ["/api/create", parts, made],
+    ["/api/create", { ...parts, from: "nobody" }, ["status", "error"]],
+    ["/api/pull", { model: "m" }, ["status", "status"]],
+    ["/api/pull", { model: "nobody" }, ["status", "error"]],
+    ["/api/push", { model: "m" }, ["status", "error"]],
+    ["/api/push", { model: "nobody" }, ["status", "status", "error"]],
+  ])("%s %j", async (path, body, kinds) => {
+    expect((await ask({ method: "POST", path, body })).kinds).toEqual(kinds);
+    const headers = { accept: "text/event-stream" };
+    expect((await ask({ method: "POST", path, body, headers })).kinds).toEqual(kinds);
+    const whole = await ask({ method: "POST", path, body: { ...body, stream: false } });
+    expect(whole.kinds).toEqual(kinds.slice(-1));
   });
 });
 

@@ -40,7 +40,8 @@ export async function exchange(
     path,
     body: JSON.stringify({ model: backend.model, ...body }),
   });
-  const sent = [...player.requests];
+  // What is asked to know the model is no part of the answer.
+  const sent = player.requests.filter((request) => request.path !== "/api/show");
   const last = sent.at(-1);
   return {
     backend,

@@ -1,24 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkContract } from "../support/contract.ts";
-import { answerDifferences, later } from "./answer-differences.ts";
+import { answerDifferences } from "./answer-differences.ts";
 import { changes, comparable, concerns, expectedOf, type Compared } from "./comparison.ts";
 import { exchange, type RawAnswer } from "./raw-exchange.ts";
 import { backendOf, isBackendsWord } from "./recorded-backend.ts";
 import { startRecordedServer, type RecordedServer } from "./recorded-server.ts";
 import { haveRecordings, recordedAnswers, type RecordedAnswer } from "./recordings.ts";
 import { loadsBefore } from "./running-models.ts";
-
-function isLater({ path, case: name }: RecordedAnswer): boolean {
-  return later.some(({ paths, cases }) => paths.test(path) && (cases?.test(name) ?? true));
-}
+import { askedBefore } from "./unrecorded.ts";
 
 function compared(recorded: RecordedAnswer): Compared {
   const { path, status, reply_headers: headers, reply: body } = recorded;
   return comparable(path, { status, headers, body });
 }
 
-const known = recordedAnswers.filter((recorded) => !isLater(recorded));
-const alone = known.filter(({ case: name }) => !Object.hasOwn(loadsBefore, name));
+const alone = recordedAnswers.filter(({ case: name }) => !Object.hasOwn(loadsBefore, name));
 
 describe.skipIf(!haveRecordings)("answers recorded from real Ollama", () => {
   let server: RecordedServer;
@@ -30,6 +26,8 @@ describe.skipIf(!haveRecordings)("answers recorded from real Ollama", () => {
   test.each(alone.map((recorded) => [recorded.case, recorded] as const))(
     "%s",
     async (name, recorded) => {
+      const before = askedBefore[name];
+      if (before) expect((await exchange(server.port, before)).status).toBe(200);
       server.upstream.play(backendOf(recorded));
       const asked = server.upstream.requests.length;
       const answer = await exchange(server.port, recorded, name.includes("http10") ? "1.0" : "1.1");
@@ -53,25 +51,11 @@ describe.skipIf(!haveRecordings)("answers recorded from real Ollama", () => {
 
   test("no difference is out of date", () => {
     const outdated = answerDifferences.filter((difference) => {
-      const cases = known.filter((recorded) => concerns(difference, recorded));
+      const cases = recordedAnswers.filter((recorded) => concerns(difference, recorded));
       return !cases.some((recorded) => changes(compared(recorded), difference));
     });
     expect(outdated).toEqual([]);
   });
-
-  test.each(later.filter(({ cases }) => cases === undefined))(
-    "not built yet: $reason",
-    async ({ paths }) => {
-      const routes = recordedAnswers.filter(
-        ({ path, method }) => paths.test(path) && method !== "OPTIONS",
-      );
-      expect(routes.length).toBeGreaterThan(0);
-      for (const { method, path } of routes) {
-        const answer = await exchange(server.port, { method, path });
-        expect([method, path, answer.status]).toEqual([method, path, 404]);
-      }
-    },
-  );
 });
 
 /** Whatever the recording says, each object that we send on Ollama's routes has to fit. */

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { startProxy } from "../support/start-proxy.ts";
 import { startScriptedUpstream, type ScriptedUpstream } from "../support/scripted-upstream.ts";
 import { MODELS } from "./recorded-backend.ts";
@@ -19,10 +22,15 @@ export async function startRecordedServer(): Promise<RecordedServer> {
       owned_by: "library",
     })),
   });
+  const data_dir = await mkdtemp(join(tmpdir(), "recorded-"));
   const models = Object.entries(MODELS).map(([id, capabilities]) => [id, { capabilities }]);
   const proxy = await startProxy({
-    upstreamUrl: upstream.baseUrl,
-    config: { models: Object.fromEntries(models) },
+    config: {
+      models: Object.fromEntries(models),
+      data_dir,
+      // By its models it would be an Ollama, which would be told of each load.
+      upstreams: [{ id: "a", base_url: upstream.baseUrl, dialect: "generic-local" }],
+    },
   });
   return {
     upstream,
@@ -31,6 +39,7 @@ export async function startRecordedServer(): Promise<RecordedServer> {
     close: async () => {
       await proxy.close();
       await upstream.close();
+      await rm(data_dir, { recursive: true });
     },
   };
 }

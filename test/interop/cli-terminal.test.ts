@@ -4,7 +4,7 @@ import { askBackend } from "./support/backend.ts";
 import { startCommandLineWorld, type CommandLineWorld } from "./support/command-line-world.ts";
 import { maskTable } from "./support/masks.ts";
 import { openTerminal, type Terminal } from "./support/terminal.ts";
-import { tool } from "./support/tools.ts";
+import { interopFile, tool } from "./support/tools.ts";
 import { hasTranscripts, readTranscript } from "./support/transcript.ts";
 
 let world: CommandLineWorld;
@@ -39,8 +39,6 @@ async function runOnScreen(command: string): Promise<ScreenRun> {
     exchanges: world.ollama.takeExchanges(),
   };
 }
-
-const summarize = ({ method, path, status }: Exchange) => `${method} ${path} ${status}`;
 
 /** Lines are wrapped where the screen ends: the blanks say nothing. */
 const squeeze = (text: string) => text.trim().split(/\s+/).join(" ");
@@ -99,68 +97,138 @@ test("ollama run of an unknown model ends with exit code 1", async () => {
   expect(run.text).toMatch(/^Error: ./m);
 });
 
-describe("ollama run as a conversation", () => {
-  const questions = ["My name is Bob.", "What is my name?"];
-  const answers: string[] = [];
-  let info: string;
+describe("ollama run as a conversation with a model of the user's own", () => {
+  const shown = new Map<string, string>();
   let exchanges: Exchange[];
 
   beforeAll(async () => {
-    world.ollama.takeExchanges();
-    terminal.type(`printf '\\033[2J\\033[H'; "$OLLAMA" run smol; echo "exit code $?"`);
-    await terminal.waitFor(/^>>> /m);
-    for (const question of questions) answers.push(await say(question));
-    info = await say("/show info");
+    const file = interopFile("modelfiles/smolx.Modelfile");
+    const created = await world.ollama.run(["create", "smolx", "-f", file]);
+    expect(created.exitCode, created.stderr).toBe(0);
+    await startConversation("smolx");
+    for (const line of [
+      "My name is Bob.",
+      "What is my name?",
+      "/show info",
+      "/set parameter num_predict 5",
+      "/set system You are a pirate.",
+      "Who are you?",
+      "/save smol5",
+      "/show parameters",
+      "/load smol",
+      "/clear",
+    ]) {
+      shown.set(line, await say(line));
+    }
     terminal.type("/bye");
     await terminal.waitFor(/^exit code 0\n/m);
     exchanges = world.ollama.takeExchanges();
   });
 
-  test("shows the very texts that the backend sends", async () => {
-    const [first, second] = answers;
-    const direct = await askBackend(world.smol.baseUrl, questions[0] ?? "");
-    expect(first).toBe(squeeze(direct.content));
-    const next = await askBackend(world.smol.baseUrl, "", {
-      messages: [
-        { role: "user", content: questions[0] },
-        { role: "assistant", content: direct.content },
-        { role: "user", content: questions[1] },
-      ],
-    });
-    expect(second).toBe(squeeze(next.content));
-  });
+  const user = (content: string) => ({ role: "user", content });
+  const assistant = (content: string) => ({ role: "assistant", content });
+  const pirate = { role: "system", content: "You are a pirate." };
 
-  test("/show info tells of the model", () => {
-    for (const part of ["Model", "architecture", "parameters 134.52M", "Capabilities completion"]) {
-      expect(info).toContain(part);
+  /** What has been said when the model is saved. */
+  async function conversation() {
+    const turns: { role: string; content: string }[] = [];
+    const ask = async (max_tokens: number) =>
+      turns.push(assistant(await answerTo(turns, max_tokens)));
+    turns.push(user("My name is Bob."));
+    await ask(14);
+    turns.push(user("What is my name?"));
+    await ask(14);
+    turns.push(pirate, user("Who are you?"));
+    await ask(5);
+    return turns;
+  }
+
+  async function answerTo(messages: object[], max_tokens: number): Promise<string> {
+    return (await askBackend(world.smol.baseUrl, "", { messages, max_tokens })).content;
+  }
+
+  test("shows the very texts that the backend sends", async () => {
+    const turns = await conversation();
+    for (const [i, { role, content }] of turns.entries()) {
+      const answer = turns.slice(i).find((turn) => turn.role === "assistant")?.content ?? "";
+      if (role === "user") expect(shown.get(content)).toBe(squeeze(answer));
     }
   });
 
-  test("asks in order", () => {
-    expect(exchanges.map(summarize)).toEqual([
-      "HEAD / 200",
-      "POST /api/show 200",
-      "POST /api/show 200",
-      "POST /api/generate 200",
-      "POST /api/chat 200",
-      "POST /api/chat 200",
-      "POST /api/show 200",
-    ]);
+  test("/show info tells of the model", () => {
+    for (const part of [
+      "Model architecture",
+      "parameters 134.52M",
+      "Capabilities completion Parameters",
+      "num_predict 14",
+    ]) {
+      expect(shown.get("/show info")).toContain(part);
+    }
+  });
+
+  test("/show parameters tells the model's and the user's", () => {
+    expect(shown.get("/show parameters")).toMatch(
+      /^Model defined parameters: .*num_predict 14 .*seed 1 .*User defined parameters: num_predict 5$/,
+    );
+  });
+
+  test.each([
+    ["/set parameter num_predict 5", "Set parameter 'num_predict' to '5'"],
+    ["/set system You are a pirate.", "Set system message."],
+    ["/save smol5", "Created new model 'smol5'"],
+    ["/load smol", "Loading model 'smol'"],
+    ["/clear", "Cleared session context"],
+  ])("%s is confirmed", (line, words) => {
+    expect(shown.get(line)).toBe(words);
+  });
+
+  test("/save keeps the system text, the parameters and what has been said", async () => {
+    const run = await world.ollama.run(["show", "--modelfile", "smol5"]);
+    const lines = (await conversation()).map(({ role, content }) => `MESSAGE ${role} ${content}`);
+    expect(run.stdout.split("\n")).toEqual(
+      expect.arrayContaining(["SYSTEM You are a pirate.", "PARAMETER num_predict 5", ...lines]),
+    );
+  });
+
+  test("what was saved goes on where it was", async () => {
+    const question = "What do you want?";
+    const run = await world.ollama.run(["run", "--nowordwrap", "smol5", question]);
+    const messages = [pirate, ...(await conversation()), user(question)];
+    expect(run.stdout).toBe(`${await answerTo(messages, 5)}\n\n`);
   });
 
   test.skipIf(!hasTranscripts)("asks as with real Ollama", () => {
-    const real = readTranscript("run-interactive.txt").exchanges.slice(0, exchanges.length);
-    expect(exchanges.map(withoutAnswers)).toMatchObject(real.map(withoutAnswers));
+    const real = readTranscript("run-interactive.txt").exchanges;
+    expect(exchanges.slice(0, real.length).map(withoutAnswers)).toMatchObject(
+      real.map(withoutAnswers),
+    );
   });
 
-  /** The model's name and what it has said are not the same there. */
+  /** What the model has said is not the same there. */
   function withoutAnswers({ body, ...exchange }: Exchange) {
-    const masked = body
-      .replaceAll("smolx", "smol")
-      .replaceAll(/"role":"assistant","content":"(?:[^"\\]|\\.)*"/g, '"role":"assistant"');
+    const masked = body.replaceAll(
+      /"role":"assistant","content":"(?:[^"\\]|\\.)*"/g,
+      '"role":"assistant"',
+    );
     return { ...exchange, body: masked };
   }
 });
+
+test("/save makes a model of a backend's", async () => {
+  await startConversation("smol");
+  expect(await say("/set system You are a pirate.")).toBe("Set system message.");
+  expect(await say("/save pirate")).toBe("Created new model 'pirate'");
+  terminal.type("/bye");
+  await terminal.waitFor(/^exit code 0\n/m);
+  const { stdout } = await world.ollama.run(["show", "--system", "pirate"]);
+  expect(stdout).toBe("You are a pirate.");
+});
+
+async function startConversation(model: string): Promise<void> {
+  world.ollama.takeExchanges();
+  terminal.type(`printf '\\033[2J\\033[H'; "$OLLAMA" run ${model}; echo "exit code $?"`);
+  await terminal.waitFor(/^>>> /m);
+}
 
 /** Types a line at the prompt, and answers what is shown before the next prompt. */
 async function say(text: string): Promise<string> {

@@ -6,7 +6,7 @@ import { parseTemplate } from "./parser.ts";
 import { cutAfterResponse, responseNode } from "./response-cut.ts";
 import { dictionaryOf, listOf, type Dictionary, type Value } from "./values.ts";
 
-const maxTemplateLength = 1024 * 1024;
+export const maxTemplateLength = 1024 * 1024;
 
 export interface TemplateValues extends Dates {
   /** Goes before the messages. */

@@ -94,6 +94,7 @@ describe("the configuration", () => {
       {
         id: "a",
         base_url: "https://example.com/v1",
+        kind: "openai",
         api_key: "secret",
         headers: { "x-team": "team secret" },
       },

@@ -1,0 +1,112 @@
+import { invalidRequest, modelNotFound, ProxyError } from "../errors.ts";
+import { sendStatuses, type Status } from "../inference/status-stream.ts";
+import { layerDigests } from "../models/layers.ts";
+import type { LibraryModel } from "../models/library.ts";
+import { newModel, settle } from "../models/new-model.ts";
+import { mergeChain, type VirtualModel } from "../models/virtual-model.ts";
+import { isValidModelName, withTag } from "../ollama/model-name.ts";
+import { parseCreateRequest, type CreateRequest } from "../ollama/model-requests.ts";
+import { isCapability } from "../ollama/responses.ts";
+import { asArray } from "../openai/json.ts";
+import { checkTemplate } from "../translate/template/check-template.ts";
+import { pulling } from "./registry.ts";
+import { readJson, type ServiceHandler, type Services } from "./services.ts";
+
+/** Stands in the template that a card shows where nobody knows the model's own. */
+const unknownTemplate = "The backend applies its own template.";
+
+/** `POST /api/create`: a model over another one. */
+export const create: ServiceHandler = (services) => async (request, reply) => {
+  const wanted = parseCreateRequest(readJson(request));
+  refuseWeights(wanted);
+  const { config } = services;
+  return sendStatuses({ config, request, reply, stream: wanted.stream }, (signal) =>
+    creating(services, wanted, signal),
+  );
+};
+
+/** Weights are the backend's. The other texts are Ollama's, which refuses the same. */
+function refuseWeights({ model, adapters, files, quantize }: CreateRequest): void {
+  if (!isEmpty(adapters)) throw invalidRequest("LoRA adapters are no longer supported");
+  if (!isValidModelName(model)) throw invalidRequest("invalid model name");
+  if (!isEmpty(files)) {
+    throw invalidRequest("weights can't be imported: models run on the backends; use 'from'");
+  }
+  if (quantize !== "") {
+    throw invalidRequest(
+      "create-time quantization is only supported for safetensors imports; quantize GGUF models with llama.cpp tools before importing",
+    );
+  }
+}
+
+function isEmpty(record: object): boolean {
+  return Object.keys(record).length === 0;
+}
+
+async function* creating(
+  services: Services,
+  wanted: CreateRequest,
+  signal: AbortSignal,
+): AsyncGenerator<Status> {
+  if (wanted.from === "") throw invalidRequest("neither 'from' or 'files' was specified");
+  const base = yield* baseOf(services, wanted.from, signal);
+  const chain = base.virtual?.chain ?? [];
+  const model = await modelOf(services, wanted);
+  const kept = settle(model, chain);
+
+  const existing = new Set(layerDigests(base, base.virtual?.merged));
+  for (const digest of layerDigests(base, mergeChain([model, ...chain]))) {
+    yield { status: `${existing.has(digest) ? "using existing" : "creating new"} layer ${digest}` };
+  }
+  yield { status: "writing manifest" };
+  await services.store.put(kept);
+  yield { status: "success" };
+}
+
+/** A model that isn't there is pulled first, as in Ollama. */
+async function* baseOf(
+  services: Services,
+  name: string,
+  signal: AbortSignal,
+): AsyncGenerator<Status, LibraryModel> {
+  const known = await services.library.find(name);
+  if (known !== undefined) return known;
+  if (!isValidModelName(name)) throw invalidRequest("invalid model name");
+  yield* pulling(services, name, signal);
+  const pulled = await services.library.find(name);
+  if (pulled === undefined) throw modelNotFound(name);
+  return pulled;
+}
+
+/** What the client asked for, under the name that it has already, in that one's spelling. */
+async function modelOf(
+  { store }: Services,
+  { model, from, system, template, parameters, messages, license, info }: CreateRequest,
+): Promise<VirtualModel> {
+  const isOwnTemplate = !template.includes(unknownTemplate);
+  if (isOwnTemplate) explainTemplate(template);
+  const identity = {
+    name: (await store.get(model))?.name ?? withTag(model),
+    from,
+    modified_at: new Date().toISOString(),
+  };
+  return newModel(identity, {
+    system,
+    template: isOwnTemplate ? template : "",
+    parameters,
+    messages,
+    license,
+    info,
+    capabilities: asArray(info["capabilities"]).filter(isCapability),
+  });
+}
+
+/** Ollama's text. */
+function explainTemplate(template: string): void {
+  try {
+    checkTemplate(template);
+  } catch (error) {
+    if (!(error instanceof ProxyError)) throw error;
+    throw invalidRequest(`template error: ${error.message}`);
+  }
+}

@@ -1,0 +1,81 @@
+import type { NativeShape } from "../inference/native-answers.ts";
+import type { LibraryModel } from "../models/library.ts";
+import { parseKeepAlive } from "../ollama/duration.ts";
+import { comparableName } from "../ollama/model-name.ts";
+import { asCount, asObject, asText, isObject, type JsonObject } from "../openai/json.ts";
+import {
+  isSilent,
+  withKnownNames,
+  withModel,
+  withNativeDefaults,
+  type NativeUse,
+} from "../translate/native-request.ts";
+import { ChatResponseEncoder, GenerateResponseEncoder } from "../translate/response-encoder.ts";
+import { readJson, type ServiceHandler, type Services } from "./services.ts";
+
+/**
+ * A route as a real Ollama answers it for its own models, and as the handler does for all others.
+ * Without such a backend it is the handler alone.
+ */
+export function nativeOr(use: NativeUse, path: string, handler: ServiceHandler): ServiceHandler {
+  return (services) => {
+    const usual = handler(services);
+    if (services.config.upstreams.every(({ kind }) => kind !== "ollama")) return usual;
+    return async (request, reply) => {
+      const body = readJson(request);
+      const given = isObject(body) ? withKnownNames(body) : {};
+      const name = asText(given["model"]) ?? (use === "show" ? asText(given["name"]) : undefined);
+      const model = name === undefined ? undefined : await services.library.find(name);
+      if (model?.upstream.kind !== "ollama" || name === undefined) return usual(request, reply);
+      // A virtual model's card is ours.
+      if (use === "show" && model.virtual !== undefined) return usual(request, reply);
+      const identity = { model: name, createdAt: new Date().toISOString() };
+      if (use !== "show") note(services, model, given);
+      await services.native.answer({
+        request,
+        reply,
+        target: { model, facts: services.cards.facts(model) },
+        model: name,
+        errors: "ollama",
+        path,
+        shape: shapeOf(use, given),
+        encoder:
+          use === "generate"
+            ? new GenerateResponseEncoder(identity)
+            : new ChatResponseEncoder(identity),
+        ...asked(use, name, model, given, request.body),
+      });
+      services.control.forget(model.upstream);
+      return reply;
+    };
+  };
+}
+
+/** For `/api/ps`. */
+function note({ loaded }: Services, model: LibraryModel, body: JsonObject): void {
+  const contextLength = asCount(asObject(body["options"])?.["num_ctx"]);
+  loaded.use(model, parseKeepAlive(body["keep_alive"]), contextLength);
+}
+
+function shapeOf(use: NativeUse, body: JsonObject): NativeShape {
+  const isText = use === "chat" || use === "generate";
+  if (!isText || body["stream"] === false) return "document";
+  return isSilent(use, body) ? "line" : "stream";
+}
+
+/** The client's bytes as they are if its name for the model is the backend's too. */
+function asked(
+  use: NativeUse,
+  name: string,
+  { entry, virtual }: LibraryModel,
+  given: JsonObject,
+  bytes: unknown,
+) {
+  const isSame = virtual === undefined && comparableName(name) === comparableName(entry.id);
+  if (isSame && Buffer.isBuffer(bytes)) return { asked: name, body: bytes, ignored: [] };
+  const { body, ignored } =
+    virtual === undefined
+      ? { body: given, ignored: [] }
+      : withNativeDefaults(use, given, virtual.merged);
+  return { asked: entry.id, body: JSON.stringify(withModel(body, entry.id)), ignored };
+}
