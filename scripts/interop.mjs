@@ -16,10 +16,12 @@ import { runVitest } from "./vitest.mjs";
 const parts = [
   { file: "javascript/abilities.test.mjs", needs: ["javascript"] },
   { file: "javascript/breakages.test.mjs", needs: ["javascript"] },
+  { file: "javascript/models.test.mjs", needs: ["javascript"] },
   { file: "real-model.test.ts", needs: ["python3"] },
   { file: "real-embeddings.test.ts", needs: ["python3"] },
   { file: "python-client.test.ts", needs: ["python3"] },
   { file: "go-client.test.ts", needs: ["python3", "go"] },
+  { file: "cli-create.test.ts", needs: ["python3", "go"] },
   { file: "cli-models.test.ts", needs: ["python3", "go"] },
   { file: "cli-run.test.ts", needs: ["python3", "go"] },
   { file: "cli-terminal.test.ts", needs: ["python3", "go", "tmux"] },

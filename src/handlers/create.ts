@@ -54,7 +54,12 @@ async function* creating(
   const model = await modelOf(services, wanted);
   const kept = settle(model, chain);
 
-  const existing = new Set(layerDigests(base, base.virtual?.merged));
+  const replaced = await services.library.find(model.name);
+  const existing = new Set(
+    [base, ...(replaced === undefined ? [] : [replaced])].flatMap((one) =>
+      layerDigests(one, one.virtual?.merged),
+    ),
+  );
   for (const digest of layerDigests(base, mergeChain([model, ...chain]))) {
     yield { status: `${existing.has(digest) ? "using existing" : "creating new"} layer ${digest}` };
   }

@@ -190,7 +190,8 @@ function digestOf({ name, upstream, entry, virtual }: LibraryModel, facts: Facts
 function details({ entry, virtual }: LibraryModel, facts: Facts): ModelDetails {
   const base = virtual?.chain[0].from;
   return {
-    parent_model: base === undefined ? (entry.madeFrom ?? entry.id) : withTag(base),
+    // The CLI's `/save` takes it for the base of what it saves, so it must be a model's name here.
+    parent_model: base === undefined ? "" : withTag(base),
     format: facts.format.value,
     family: facts.architecture.value,
     families: [facts.architecture.value],

@@ -115,7 +115,7 @@ describe("of those who know a fact", () => {
     expect(cards().listed(model({ id: "default", madeFrom }))).toMatchObject({
       name: "default:latest",
       details: {
-        parent_model: madeFrom,
+        parent_model: "",
         family: "qwen2",
         parameter_size: "7B",
         quantization_level: "Q4_K_M",
@@ -188,7 +188,7 @@ describe("the card of", () => {
         "{{- /* The backend applies its own template. */ -}}{{ .System }} " +
         "{{ if .Tools }}<tools>{{ .Tools }}</tools>{{ end }} {{ .Prompt }} {{ .Suffix }}",
       details: {
-        parent_model: "Llama-3.1-8B",
+        parent_model: "",
         format: "gguf",
         family: "llama",
         families: ["llama"],
@@ -423,9 +423,11 @@ describe.skipIf(!existsSync(GOLDEN))("real Ollama behind us", () => {
     const entries = await enrich(ids, "ollama", () => Promise.resolve({ models }));
     const listed = entries.map((entry) => cards().listed(model(entry)));
     const masked = (entry: object) => {
-      const { capabilities, modified_at, ...rest } = entry as Record<string, unknown>;
+      const { capabilities, modified_at, details, ...rest } = entry as Record<string, unknown>;
       return {
         ...rest,
+        // The name of the file it was made from there is no model here.
+        details: { ...(details as object), parent_model: "" },
         digest: "",
         modified_at: Date.parse(String(modified_at)),
         capabilities,
