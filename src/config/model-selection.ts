@@ -21,6 +21,11 @@ export class ModelSelection {
     return included && !this.#exclude.some((pattern) => pattern.test(id));
   }
 
+  /** The id of the model that has this name. */
+  idOf(name: string): string {
+    return [...this.#names].find(([, given]) => given === name)?.[0] ?? name;
+  }
+
   /** The name that clients see: the configuration's, else the one that goes with the id. */
   nameOf({ id, name = id }: { readonly id: string; readonly name?: string }): string {
     return this.#names.get(id) ?? this.#names.get(name) ?? name;

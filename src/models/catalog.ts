@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { toProxyError, type ProxyError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
 import { comparableName, withTag } from "../ollama/model-name.ts";
@@ -15,6 +16,8 @@ const listTimeout = 5_000;
 const factTimeout = 1_500;
 /** A name nobody knows asks the backends again, but not more often than this. */
 const missInterval = 1_000;
+/** How long what the quickest backend told waits for the others. */
+const patience = 1_000;
 
 /** A model that a backend serves. */
 export interface CatalogModel {
@@ -35,10 +38,14 @@ interface Index {
   readonly byPath: ReadonlyMap<string, CatalogModel>;
 }
 
+/** What one backend told. */
 interface UpstreamList {
   readonly entries: readonly ModelEntry[];
   /** Why the last try failed, if it did; the entries before it are still good to show. */
   readonly problem: ProxyError | undefined;
+  /** When it was asked last, and until when that holds. */
+  readonly askedAt: number;
+  readonly lifetime: number;
 }
 
 /** Which backend serves which model, from the backends' own lists, kept for half a minute. */
@@ -46,10 +53,9 @@ export class Catalog {
   readonly #upstreams: readonly Upstream[];
   readonly #log: Logger;
   readonly #lists = new Map<Upstream, UpstreamList>();
+  /** Callers that come meanwhile share the one question. */
+  readonly #asking = new Map<Upstream, Promise<void>>();
   #index: Index = { models: [], byId: new Map(), byName: new Map(), byPath: new Map() };
-  #refreshing: Promise<void> | undefined;
-  #refreshedAt = Number.NEGATIVE_INFINITY;
-  #lifetime = timeToLive;
 
   constructor(upstreams: readonly Upstream[], log: Logger) {
     this.#upstreams = upstreams;
@@ -73,7 +79,7 @@ export class Catalog {
   get lists(): readonly ({ readonly upstream: Upstream } & UpstreamList)[] {
     return this.#upstreams.map((upstream) => ({
       upstream,
-      ...(this.#lists.get(upstream) ?? { entries: [], problem: undefined }),
+      ...(this.#lists.get(upstream) ?? unasked),
     }));
   }
 
@@ -84,42 +90,52 @@ export class Catalog {
   }
 
   /**
-   * The model that a client's spelling means: with or without `:latest`, in any case. A backend that
-   * could not tell its models is asked for whatever the client says.
+   * The model that a client's spelling means: with or without `:latest`, in any case, or as
+   * `upstream/model`. A backend that could not tell its models is asked for whatever the client says.
    */
   async find(name: string): Promise<CatalogModel | undefined> {
+    return (await this.findListed(name)) ?? this.#unlisted(name);
+  }
+
+  /** The same among the models that backends have told of. */
+  async findListed(name: string): Promise<CatalogModel | undefined> {
     await this.#freshen();
-    const found = this.#lookUp(name);
+    const found = this.lookUp(name);
     if (found !== undefined) return found;
-    if (performance.now() - this.#refreshedAt > missInterval) {
-      await this.#refresh();
-      return this.#lookUp(name);
+    const now = performance.now();
+    const old = this.#upstreams.filter((upstream) => {
+      return now - (this.#lists.get(upstream) ?? unasked).askedAt > missInterval;
+    });
+    await this.#enough(old);
+    return this.lookUp(name);
+  }
+
+  /** What is known of a name right now; asks nobody. */
+  lookUp(name: string): CatalogModel | undefined {
+    const wanted = comparableName(name);
+    const { byName, byId, byPath } = this.#index;
+    return byName.get(wanted) ?? byId.get(name) ?? byPath.get(wanted);
+  }
+
+  #unlisted(name: string): CatalogModel | undefined {
+    if (name.trim() === "") return undefined;
+    for (const upstream of this.#upstreams) {
+      const { problem, entries, askedAt } = this.#lists.get(upstream) ?? unasked;
+      const knowsNothing = entries.length === 0 && (problem !== undefined || askedAt < 0);
+      const prefix = `${upstream.id}/`;
+      const own = name.startsWith(prefix) ? name.slice(prefix.length) : name;
+      const id = upstream.selection.idOf(own.replace(/:latest$/, ""));
+      if (knowsNothing && upstream.selection.serves(id)) {
+        return { name: withTag(own), upstream, entry: { id } };
+      }
     }
     return undefined;
   }
 
-  #lookUp(name: string): CatalogModel | undefined {
-    return (
-      this.#index.byId.get(name) ??
-      this.#index.byName.get(comparableName(name)) ??
-      this.#index.byPath.get(comparableName(name)) ??
-      this.#unlisted(name)
-    );
-  }
-
-  #unlisted(name: string): CatalogModel | undefined {
-    const upstream = this.#upstreams.find((candidate) => {
-      const list = this.#lists.get(candidate);
-      return list === undefined || (list.problem !== undefined && list.entries.length === 0);
-    });
-    if (upstream === undefined || name.trim() === "") return undefined;
-    return { name: withTag(name), upstream, entry: { id: name.replace(/:latest$/, "") } };
-  }
-
   /** Asks the backends anew: one of them has got or lost a model just now. */
   async refresh(): Promise<void> {
-    await this.#refreshing;
-    await this.#refresh();
+    await Promise.all(this.#asking.values());
+    await Promise.all(this.#upstreams.map((upstream) => this.#ask(upstream)));
   }
 
   /** Lists may hold hundreds of models, so they are put in order once, not per request. */
@@ -148,52 +164,71 @@ export class Catalog {
     };
   }
 
+  /** Lists that are merely old are shown while new ones are fetched. */
   async #freshen(): Promise<void> {
-    const lists = [...this.#lists.values()];
-    const age = performance.now() - this.#refreshedAt;
-    const limit = lists.some((list) => list.problem !== undefined) ? timeToRetry : this.#lifetime;
-    if (age < limit) return;
-    const refresh = this.#refresh();
-    // Lists that are merely old are shown while new ones are fetched.
-    if (lists.every((list) => list.entries.length === 0)) await refresh;
+    const now = performance.now();
+    const old = this.#upstreams.filter((upstream) => {
+      const { askedAt, lifetime } = this.#lists.get(upstream) ?? unasked;
+      return now - askedAt > lifetime;
+    });
+    if (old.length === 0) return;
+    const asked = this.#enough(old);
+    if (this.#index.models.length === 0) await asked;
   }
 
-  /** All backends at once; callers that come meanwhile share the one refresh. */
-  #refresh(): Promise<void> {
-    this.#refreshing ??= Promise.all(this.#upstreams.map((upstream) => this.#load(upstream)))
-      .then(() => {
-        this.#refreshedAt = performance.now();
-        this.#lifetime = timeToLive * (0.8 + 0.4 * Math.random());
+  /** Until all have answered; but a slow one holds the others' models up for a moment only. */
+  async #enough(upstreams: readonly Upstream[]): Promise<void> {
+    const answers = upstreams.map((upstream) => this.#ask(upstream));
+    if (answers.length < 2) await answers[0];
+    else {
+      const first = Promise.race(answers);
+      await Promise.race([Promise.all(answers), first.then(() => sleep(patience))]);
+    }
+  }
+
+  #ask(upstream: Upstream): Promise<void> {
+    const asking =
+      this.#asking.get(upstream) ??
+      this.#load(upstream).finally(() => {
+        this.#asking.delete(upstream);
         this.#reindex();
-      })
-      .finally(() => {
-        this.#refreshing = undefined;
       });
-    return this.#refreshing;
+    this.#asking.set(upstream, asking);
+    return asking;
   }
 
   async #load(upstream: Upstream): Promise<void> {
-    if (upstream.configuredModels !== undefined) {
-      await upstream.recognise(undefined);
-      const entries = upstream.configuredModels.map((id) => ({ id }));
-      this.#lists.set(upstream, { entries, problem: undefined });
-      return;
-    }
+    const before = this.#lists.get(upstream)?.entries ?? [];
+    const keep = (entries: readonly ModelEntry[], problem?: ProxyError) => {
+      const spread = timeToLive * (0.8 + 0.4 * Math.random());
+      const lifetime = problem === undefined ? spread : timeToRetry;
+      this.#lists.set(upstream, { entries, problem, lifetime, askedAt: performance.now() });
+    };
     try {
-      const listed = await readEntries(upstream);
-      const entries = keepDates(listed, this.#lists.get(upstream)?.entries ?? []);
-      this.#lists.set(upstream, { entries, problem: undefined });
+      const earlier = new Map(before.map((entry) => [entry.id, entry]));
+      keep((await readEntries(upstream)).map((entry) => merged(entry, earlier.get(entry.id))));
     } catch (error) {
-      const before = this.#lists.get(upstream);
       const problem = toProxyError(error);
-      this.#lists.set(upstream, { entries: before?.entries ?? [], problem });
+      keep(before, problem);
       this.#log.warn({ upstream: upstream.id }, `no model list: ${problem.message}`);
     }
   }
 }
 
+/** Of a backend that was never asked. */
+const unasked: UpstreamList = {
+  entries: [],
+  problem: undefined,
+  askedAt: Number.NEGATIVE_INFINITY,
+  lifetime: 0,
+};
+
 /** What a backend tells of its models. @throws ProxyError where it does not */
 async function readEntries(upstream: Upstream): Promise<readonly ModelEntry[]> {
+  if (upstream.configuredModels !== undefined) {
+    await upstream.recognise(undefined);
+    return upstream.configuredModels.map((id) => ({ id }));
+  }
   const ask = (path: string, body?: unknown) =>
     body === undefined
       ? upstream.getJson(path, factTimeout)
@@ -209,14 +244,20 @@ async function readEntries(upstream: Upstream): Promise<readonly ModelEntry[]> {
   return enrich(readModelList(list), upstream.dialect.id, ask);
 }
 
-/** Some backends date every model to the moment of asking; the first date seen is the one to show. */
-function keepDates(
-  listed: readonly ModelEntry[],
-  before: readonly ModelEntry[],
-): readonly ModelEntry[] {
-  const dates = new Map(before.map(({ id, created }) => [id, created]));
-  return listed.map((entry) => {
-    const created = dates.get(entry.id);
-    return created === undefined ? entry : { ...entry, created };
-  });
+/**
+ * What was told of a model earlier stays where the backend does not tell it this time: a route may
+ * fail once, and a card must not change for that. Some backends date every model to the moment of
+ * asking, so of the dates the first is kept.
+ */
+function merged(entry: ModelEntry, earlier: ModelEntry | undefined): ModelEntry {
+  if (earlier === undefined) return entry;
+  const { created } = earlier;
+  return {
+    ...earlier,
+    ...entry,
+    ...(created === undefined ? {} : { created }),
+    ...(earlier.abilities === undefined
+      ? {}
+      : { abilities: { ...earlier.abilities, ...entry.abilities } }),
+  };
 }

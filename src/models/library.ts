@@ -16,12 +16,16 @@ export interface LibraryModel extends CatalogModel {
   readonly virtual?: VirtualLayers;
 }
 
+type Made = LibraryModel & { readonly virtual: VirtualLayers };
+
 const maxChain = 32;
 
 /** Every model that clients can name: those of the backends, and those that users made of them. */
 export class Library {
   readonly #catalog: Catalog;
   readonly #store: ModelStore;
+  /** Kept while its parts are: what is known of a model is worked out once for each. */
+  readonly #made = new WeakMap<VirtualModel, { base: CatalogModel; model: Made }>();
 
   constructor(catalog: Catalog, store: ModelStore) {
     this.#catalog = catalog;
@@ -31,9 +35,11 @@ export class Library {
   /** Virtual models first, the newest first; each hides a backend's model of its name. */
   async list(): Promise<readonly LibraryModel[]> {
     const [virtual, listed] = await Promise.all([this.#store.list(), this.#catalog.list()]);
+    // Asks nobody: one model whose base is gone must not hold up all the others.
+    const baseOf = async (name: string) => this.#catalog.lookUp(name);
     const newestFirst = virtual.toSorted((a, b) => b.modified_at.localeCompare(a.modified_at));
     const made = await Promise.all(
-      newestFirst.map((model) => this.#over(model).catch(() => undefined)),
+      newestFirst.map((model) => this.#over(model, baseOf).catch(() => undefined)),
     );
     const names = new Set(virtual.map(({ name }) => comparableName(name)));
     return [
@@ -44,8 +50,16 @@ export class Library {
 
   /** @throws ProxyError 400 when virtual models are made of each other in a circle. */
   async find(name: string): Promise<LibraryModel | undefined> {
+    const baseOf = (base: string) => this.#catalog.find(base);
     const virtual = await this.#store.get(name);
-    return virtual === undefined ? this.#catalog.find(name) : this.#over(virtual);
+    return virtual === undefined ? baseOf(name) : this.#over(virtual, baseOf);
+  }
+
+  /** The same, but no backend is taken to have what it has not told of. */
+  async findListed(name: string): Promise<LibraryModel | undefined> {
+    const baseOf = (base: string) => this.#catalog.findListed(base);
+    const virtual = await this.#store.get(name);
+    return virtual === undefined ? baseOf(name) : this.#over(virtual, baseOf);
   }
 
   /** Virtual models that are made directly of this one. */
@@ -58,7 +72,10 @@ export class Library {
   }
 
   /** A virtual model whose name is also its base's stands over the backend's model of that name. */
-  async #over(outermost: VirtualModel): Promise<LibraryModel | undefined> {
+  async #over(
+    outermost: VirtualModel,
+    baseOf: (name: string) => Promise<CatalogModel | undefined>,
+  ): Promise<LibraryModel | undefined> {
     const chain: [VirtualModel, ...VirtualModel[]] = [outermost];
     for (let last = outermost; ;) {
       const isOwn = comparableName(last.from) === comparableName(last.name);
@@ -74,8 +91,18 @@ export class Library {
       chain.push(next);
       last = next;
     }
-    const base = await this.#catalog.find(chain.at(-1)?.from ?? "");
+    const base = await baseOf(chain.at(-1)?.from ?? "");
     if (base === undefined) return undefined;
-    return { ...base, name: outermost.name, virtual: { chain, merged: mergeChain(chain) } };
+    const known = this.#made.get(outermost);
+    const isSame = known?.base === base && sameItems(known.model.virtual.chain, chain);
+    if (known !== undefined && isSame) return known.model;
+    const virtual = { chain, merged: mergeChain(chain) };
+    const model = { ...base, name: outermost.name, virtual };
+    this.#made.set(outermost, { base, model });
+    return model;
   }
+}
+
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index]);
 }

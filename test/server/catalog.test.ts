@@ -92,6 +92,68 @@ describe("a backend's models", () => {
   });
 });
 
+describe("a model that one backend names anew", () => {
+  test("leaves its old name to the next backend", async () => {
+    const a = await backend("A", ["llama"]);
+    const b = await backend("B", ["llama"]);
+    await start({ id: "a", of: a, rename: { llama: "llama-fast" } }, { id: "b", of: b });
+    expect(await names()).toEqual(["llama-fast:latest", "llama:latest"]);
+    expect(await answeredBy("llama-fast")).toBe("A: llama");
+    expect(await answeredBy("llama")).toBe("B: llama");
+    expect(await answeredBy("llama:latest")).toBe("B: llama");
+  });
+});
+
+describe("a backend that can't list its models", () => {
+  const unlisting = async (id: string) => {
+    const upstream = await startScriptedUpstream({
+      lookups: { "/v1/models": json(404, { error: { message: "no such route" } }) },
+    });
+    upstream.play({ steps: [sse(chunk({ content: id }), chunk({}, "stop"), "[DONE]")] });
+    upstreams.push(upstream);
+    return upstream;
+  };
+
+  test("is asked for what is chosen of it, under the names it was given", async () => {
+    const a = await unlisting("A");
+    await start({ id: "a", of: a, include: ["cheap*"], rename: { "cheap-1": "nice" } });
+    expect(await answeredBy("cheap-2")).toBe("A: cheap-2");
+    expect(await answeredBy("nice")).toBe("A: cheap-1");
+    expect(await answeredBy("a/cheap-1")).toBe("A: cheap-1");
+    expect(await answeredBy("expensive")).toBe(404);
+  });
+});
+
+test("a backend that hangs holds the others' models up for a moment only", async () => {
+  const a = await backend("A", ["a"]);
+  const hanging = await startScriptedUpstream({
+    lookups: { "/v1/models": { steps: [{ hang: true }] } },
+  });
+  upstreams.push(hanging);
+  await start({ id: "hanging", of: hanging }, { id: "a", of: a });
+  const begun = performance.now();
+  expect(await names()).toEqual(["a:latest"]);
+  expect(performance.now() - begun).toBeLessThan(4_000);
+  expect(await answeredBy("a")).toBe("A: a");
+});
+
+test("a virtual model whose base is gone holds nothing up", async () => {
+  const a = await backend("A", ["a"]);
+  await start({ id: "a", of: a });
+  for (const [model, from] of [
+    ["v", "a"],
+    ["w", "v"],
+  ] as const) {
+    const body = JSON.stringify({ model, from, stream: false });
+    expect((await fetch(`${proxy.url}/api/create`, { method: "POST", body })).status).toBe(200);
+  }
+  const before = a.lookups.length;
+  for (let i = 0; i < 5; i += 1)
+    expect(await names()).toEqual(["w:latest", "v:latest", "a:latest"]);
+  expect(a.lookups.length).toBe(before);
+  expect(await answeredBy("w")).toBe("A: a");
+});
+
 test("a thousand clients that come at once cost each backend one request", async () => {
   const a = await backend("A", ["a"]);
   const b = await backend("B", ["b"]);
