@@ -1,7 +1,5 @@
 import { randomInt } from "node:crypto";
-import { rm } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { adminAddress, listenAddress } from "./config/listen-address.ts";
 import { ConfigError } from "./config/load.ts";
@@ -56,11 +54,11 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const cards = new Cards(config, new Date());
   const { data_dir } = config;
   const store = data_dir === undefined ? new MemoryStore() : new FileStore(data_dir, log);
-  const passing = join(tmpdir(), `ollama-openai-proxy-${randomInt(1e9)}`);
-  const blobs = new Blobs(data_dir ?? passing);
+  const blobs = new Blobs(data_dir);
   const library = new Library(catalog, store);
   const control = new Control(catalog, log);
-  const loaded = new LoadedModels(cards, catalog, control, parseKeepAlive(config.keep_alive) ?? 0);
+  const defaultKeepAlive = parseKeepAlive(config.keep_alive) ?? 0;
+  const loaded = new LoadedModels({ cards, catalog, library, control, defaultKeepAlive });
   const running = new RunningAnswers();
   const metrics = new Metrics();
   const ignored = new IgnoredNotes(config.strict, log, metrics);
@@ -119,7 +117,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       clearTimeout(deadline);
       await admin?.close();
       await Promise.all(upstreams.map((upstream) => upstream.close()));
-      if (data_dir === undefined) await rm(passing, { recursive: true, force: true });
+      await blobs.close();
     },
     interrupt,
   };

@@ -6,7 +6,7 @@ import { newModel, settle } from "../models/new-model.ts";
 import { mergeChain, type VirtualModel } from "../models/virtual-model.ts";
 import { isValidModelName, withTag } from "../ollama/model-name.ts";
 import { parseCreateRequest, type CreateRequest } from "../ollama/model-requests.ts";
-import { isCapability } from "../ollama/responses.ts";
+import { isCapability, type Capability } from "../ollama/responses.ts";
 import { asArray } from "../openai/json.ts";
 import { checkTemplate } from "../translate/template/check-template.ts";
 import { pulling } from "./registry.ts";
@@ -51,10 +51,10 @@ async function* creating(
   if (wanted.from === "") throw invalidRequest("neither 'from' or 'files' was specified");
   const base = yield* baseOf(services, wanted.from, signal);
   const chain = base.virtual?.chain ?? [];
-  const model = await modelOf(services, wanted);
+  const model = await modelOf(services, wanted, base);
   const kept = settle(model, chain);
 
-  const replaced = await services.library.find(model.name);
+  const replaced = await services.library.findListed(model.name);
   const existing = new Set(
     [base, ...(replaced === undefined ? [] : [replaced])].flatMap((one) =>
       layerDigests(one, one.virtual?.merged),
@@ -74,19 +74,20 @@ async function* baseOf(
   name: string,
   signal: AbortSignal,
 ): AsyncGenerator<Status, LibraryModel> {
-  const known = await services.library.find(name);
+  const known = await services.library.findListed(name);
   if (known !== undefined) return known;
   if (!isValidModelName(name)) throw invalidRequest("invalid model name");
   yield* pulling(services, name, signal);
-  const pulled = await services.library.find(name);
+  const pulled = await services.library.findListed(name);
   if (pulled === undefined) throw modelNotFound(name);
   return pulled;
 }
 
 /** What the client asked for, under the name that it has already, in that one's spelling. */
 async function modelOf(
-  { store }: Services,
+  { store, cards }: Services,
   { model, from, system, template, parameters, messages, license, info }: CreateRequest,
+  base: LibraryModel,
 ): Promise<VirtualModel> {
   const isOwnTemplate = !template.includes(unknownTemplate);
   if (isOwnTemplate) explainTemplate(template);
@@ -102,8 +103,16 @@ async function modelOf(
     messages,
     license,
     info,
-    capabilities: asArray(info["capabilities"]).filter(isCapability),
+    capabilities: withMore(cards.facts(base).capabilities, info["capabilities"]),
   });
+}
+
+/** What the base can do and more; nothing to keep where there is no more. */
+function withMore(able: readonly Capability[], claimed: unknown): readonly Capability[] {
+  const more = asArray(claimed)
+    .filter(isCapability)
+    .filter((capability) => !able.includes(capability));
+  return more.length === 0 ? [] : [...new Set([...able, ...more])];
 }
 
 /** Ollama's text. */

@@ -36,9 +36,10 @@ export const embed: ServiceHandler = (services) => async (request, reply) => {
     };
     const answer = await services.embeddings.answer(question);
     if (answer === undefined) return reply;
-    if (embedRequest.keepAlive === 0) await services.control.unload(target.model);
     const embeddings = answer.vectors.map((vector) => toUnitVector(vector, dimensions));
-    return sendJson(reply, { model, embeddings, ...answer.metrics });
+    sendJson(reply, { model, embeddings, ...answer.metrics });
+    if (embedRequest.keepAlive === 0) await services.control.unload(target.model);
+    return reply;
   });
 };
 
@@ -55,8 +56,9 @@ export const embeddings: ServiceHandler = (services) => async (request, reply) =
     const question = { request, reply, target, model, errors, texts, ...limits, ignored };
     const answer = await services.embeddings.answer(question);
     if (answer === undefined) return reply;
+    sendJson(reply, { embedding: Array.from(answer.vectors[0] ?? []) });
     if (embeddingsRequest.keepAlive === 0) await services.control.unload(target.model);
-    return sendJson(reply, { embedding: Array.from(answer.vectors[0] ?? []) });
+    return reply;
   });
 };
 

@@ -4,7 +4,12 @@ import { parseGenerateRequest, type GenerateRequest, type Message } from "../oll
 import { resolveTarget } from "../routing/resolve.ts";
 import { sendJson } from "../server/responses.ts";
 import { encodeContext } from "../translate/context.ts";
-import { isConversation, toGenerateRequest, toMessages } from "../translate/generate-request.ts";
+import {
+  fitsModelTemplate,
+  isConversation,
+  toMessages,
+  toTemplatedGenerateRequest,
+} from "../translate/generate-request.ts";
 import { withGenerateDefaults } from "../translate/model-defaults.ts";
 import { joinGenerate } from "../translate/joined-response.ts";
 import { GenerateResponseEncoder } from "../translate/response-encoder.ts";
@@ -42,6 +47,8 @@ export const generate: ServiceHandler = (services) => async (request, reply) => 
       done_reason: keepAlive === 0 ? "unload" : "load",
     });
   }
+  const template = merged?.template ?? "";
+  const isRendered = fitsModelTemplate(generateRequest, template);
   await services.answers.ollama({
     request,
     reply,
@@ -51,9 +58,10 @@ export const generate: ServiceHandler = (services) => async (request, reply) => 
     stream,
     question: {
       request: generateRequest,
-      use: isConversation(generateRequest) ? "chat" : "completion",
+      use: isConversation(generateRequest) && !isRendered ? "chat" : "completion",
       messages,
-      lower: (left, backend) => toGenerateRequest(generateRequest, left, backend, datesOf(now)),
+      lower: (left, backend) =>
+        toTemplatedGenerateRequest(generateRequest, template, left, backend, datesOf(now)),
     },
     encoder: new GenerateResponseEncoder(
       identity,

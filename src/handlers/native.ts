@@ -1,3 +1,4 @@
+import { ProxyError, type ErrorCode } from "../errors.ts";
 import type { NativeShape } from "../inference/native-answers.ts";
 import type { LibraryModel } from "../models/library.ts";
 import { parseKeepAlive } from "../ollama/duration.ts";
@@ -12,6 +13,16 @@ import {
 } from "../translate/native-request.ts";
 import { ChatResponseEncoder, GenerateResponseEncoder } from "../translate/response-encoder.ts";
 import { readJson, type ServiceHandler, type Services } from "./services.ts";
+
+/** Milliseconds for a card that is on the disk there; ours can take its place. */
+const cardPatience = 10_000;
+/** What an Ollama says that is down, or not one at the moment. */
+const absence: ReadonlySet<ErrorCode> = new Set([
+  "upstream_unreachable",
+  "upstream_timeout",
+  "upstream_malformed",
+  "upstream_truncated",
+]);
 
 /**
  * A route as a real Ollama answers it for its own models, and as the handler does for all others.
@@ -31,20 +42,29 @@ export function nativeOr(use: NativeUse, path: string, handler: ServiceHandler):
       if (use === "show" && model.virtual !== undefined) return usual(request, reply);
       const identity = { model: name, createdAt: new Date().toISOString() };
       if (use !== "show") note(services, model, given);
-      await services.native.answer({
+      const question = {
         request,
         reply,
         target: { model, facts: services.cards.facts(model) },
         model: name,
-        errors: "ollama",
+        errors: "ollama" as const,
         path,
         shape: shapeOf(use, given),
         encoder:
           use === "generate"
             ? new GenerateResponseEncoder(identity)
             : new ChatResponseEncoder(identity),
+        ...(use === "show" ? { patience: cardPatience } : {}),
         ...asked(use, name, model, given, request.body),
-      });
+      };
+      try {
+        await services.native.answer(question);
+      } catch (error) {
+        // Clients show no model at all when one of those that are listed has no card.
+        const isOurs = use === "show" && error instanceof ProxyError && absence.has(error.code);
+        if (!isOurs) throw error;
+        return usual(request, reply);
+      }
       services.control.forget(model.upstream);
       return reply;
     };

@@ -3,7 +3,7 @@ import type { LibraryModel } from "../models/library.ts";
 import { isObject, type JsonObject } from "../openai/json.ts";
 import { dialectOf, resolveTarget, type Target } from "../routing/resolve.ts";
 import { sendDocument, type ErrorShape } from "../server/responses.ts";
-import { withOpenAIDefaults } from "../translate/model-defaults.ts";
+import { withOpenAIDefaults } from "../translate/openai-defaults.ts";
 import { toJsonText } from "../server/json-text.ts";
 import { readJson, type ServiceHandler, type Services } from "./services.ts";
 
@@ -24,6 +24,7 @@ export function passOn(path: string, errors: ErrorShape): ServiceHandler {
     services.loaded.use(target.model, undefined);
     const ignored = Object.keys(body).filter((key) => ollamaFields.has(key));
     const kept = Object.entries(body).filter(([key]) => !ollamaFields.has(key));
+    const merged = withDefaults(Object.fromEntries(kept), target, path);
     await services.answers.openai({
       request,
       reply,
@@ -31,23 +32,20 @@ export function passOn(path: string, errors: ErrorShape): ServiceHandler {
       model,
       path: target.model.upstream.kind === "ollama" ? `/v1${path}` : path,
       errors,
-      ignored,
-      body: {
-        ...withDefaults(Object.fromEntries(kept), target, path),
-        model: target.model.entry.id,
-      },
+      ignored: [...ignored, ...merged.ignored],
+      body: { ...merged.body, model: target.model.entry.id },
     });
     return reply;
   };
 }
 
 /** A virtual model's own words and parameters, which the client's go before. */
-function withDefaults(body: JsonObject, target: Target, path: string): JsonObject {
+function withDefaults(body: JsonObject, target: Target, path: string) {
   const { virtual, entry } = target.model;
-  if (virtual === undefined || path !== "/chat/completions") return body;
-  return withOpenAIDefaults(body, virtual.merged, {
+  if (virtual === undefined) return { body, ignored: [] };
+  return withOpenAIDefaults(path, body, virtual.merged, {
     model: entry.id,
-    dialect: dialectOf(target, "chat"),
+    dialect: dialectOf(target, path === "/completions" ? "completion" : "chat"),
     contextLength: undefined,
     imageUrls: true,
   });
@@ -69,16 +67,19 @@ export const showOpenAI: ServiceHandler = (services: Services) => async (request
   return sendDocument(reply, toJsonText(openaiModel(id, model)));
 };
 
-/** A backend's model keeps its id there; a virtual one has the name that its maker gave it. */
-function openaiId({ name, entry, virtual }: LibraryModel): string {
-  return virtual === undefined ? entry.id : name.replace(/:latest$/, "");
+/** A backend's model keeps its id there, unless it was given another name. */
+function openaiId({ name, entry, upstream, virtual }: LibraryModel): string {
+  const isNamed =
+    virtual !== undefined || upstream.selection.nameOf(entry) !== (entry.name ?? entry.id);
+  return isNamed ? name.replace(/:latest$/, "") : entry.id;
 }
 
-function openaiModel(id: string, { entry, upstream }: LibraryModel): object {
+function openaiModel(id: string, { entry, upstream, virtual }: LibraryModel): object {
+  const made = virtual === undefined ? undefined : Date.parse(virtual.chain[0].modified_at) / 1000;
   return {
     id,
     object: "model",
-    created: Math.floor(entry.created ?? 0),
+    created: Math.floor(made ?? entry.created ?? 0),
     owned_by: entry.ownedBy ?? upstream.id,
   };
 }

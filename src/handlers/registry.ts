@@ -63,7 +63,7 @@ function withoutScheme(name: string): string {
 }
 
 async function isThere({ library }: Services, name: string): Promise<boolean> {
-  return name !== "" && (await library.find(name)) !== undefined;
+  return name !== "" && (await library.findListed(name)) !== undefined;
 }
 
 /** Ollama's status, whoever is at fault. */

@@ -31,6 +31,8 @@ export interface NativeQuestion extends Exchange {
   readonly encoder: Pick<ResponseEncoder<object>, "fail">;
   /** What the client or its model asked for and Ollama can't be told, by name. */
   readonly ignored: readonly string[];
+  /** Milliseconds until it says anything, where that must be sooner than usual. */
+  readonly patience?: number;
 }
 
 /** Answers in a real Ollama's own words; what `Answers` is for other backends. */
@@ -47,7 +49,7 @@ export class NativeAnswers {
     const { config, ignored } = this.#options;
     ignored.note(question, question.ignored);
     const stopwatch = new Stopwatch();
-    const delivery = new Delivery(this.#options, question, stopwatch);
+    const delivery = new Delivery(this.#within(question.patience), question, stopwatch);
     const translator = new NativeTranslator({
       isStream: shape !== "document",
       names: { asked, told: model },
@@ -67,6 +69,15 @@ export class NativeAnswers {
     const lines = await delivery.collect(attempt);
     if (lines === undefined) return;
     await reply.header("content-type", "application/json; charset=utf-8").send(lines.join("\n"));
+  }
+
+  #within(patience = Number.POSITIVE_INFINITY): DeliveryOptions {
+    const { config } = this.#options;
+    const first_byte = Math.min(config.timeouts.first_byte, patience);
+    return {
+      ...this.#options,
+      config: { ...config, timeouts: { ...config.timeouts, first_byte } },
+    };
   }
 }
 

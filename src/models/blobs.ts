@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { lstat, lutimes, readdir, unlink, type FileHandle } from "node:fs/promises";
+import { lstat, lutimes, mkdtemp, readdir, rm, unlink, type FileHandle } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { invalidRequest, ProxyError } from "../errors.ts";
@@ -13,23 +14,28 @@ export interface BlobLimits {
 
 const defaultLimits: BlobLimits = { bytes: 1024 ** 3, count: 1_000 };
 
-/** Files by the hash of their content, in the folder `blobs` of the data directory. */
+/**
+ * Files by the hash of their content, in the folder `blobs` of the data directory; without one, in a
+ * folder of its own that nobody else can have made before, until the end.
+ */
 export class Blobs {
-  readonly #directory: string;
+  readonly #dataDirectory: string | undefined;
   readonly #limits: BlobLimits;
   /** Bytes of the uploads that now run; they are bounded as the blobs are. */
   #uploading = 0;
   #isClean = false;
+  #temporary: Promise<string> | undefined;
 
-  constructor(dataDirectory: string, limits: BlobLimits = defaultLimits) {
-    this.#directory = join(dataDirectory, "blobs");
+  constructor(dataDirectory: string | undefined, limits: BlobLimits = defaultLimits) {
+    this.#dataDirectory = dataDirectory;
     this.#limits = limits;
   }
 
   /** Asking counts as use. @throws ProxyError 400 for what is no digest */
   async has(digest: string): Promise<boolean> {
-    const path = join(this.#directory, blobFileName(digest));
+    const fileName = blobFileName(digest);
     try {
+      const path = join(await this.#directory(), fileName);
       if (!(await lstat(path)).isFile()) return false;
       const now = new Date();
       // Only the order in which blobs give way depends on it.
@@ -50,10 +56,11 @@ export class Blobs {
     const fileName = blobFileName(digest);
     if (await this.has(digest)) return "present";
     try {
-      await ensureDirectory(this.#directory);
-      if (!this.#isClean) await removeLeftovers(this.#directory);
+      const directory = await this.#directory();
+      await ensureDirectory(directory);
+      if (!this.#isClean) await removeLeftovers(directory);
       this.#isClean = true;
-      await replaceFile(join(this.#directory, fileName), async (file) => {
+      await replaceFile(join(directory, fileName), async (file) => {
         const found = await this.#receive(content, file, Math.min(maxBytes, this.#limits.bytes));
         if (fileName !== blobFileName(found)) throw digestMismatch(digest, found);
       });
@@ -62,6 +69,18 @@ export class Blobs {
     }
     await this.#makeRoom(fileName);
     return "created";
+  }
+
+  /** Removes what was only to last until now. */
+  async close(): Promise<void> {
+    const temporary = await this.#temporary?.catch(() => undefined);
+    if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
+  }
+
+  async #directory(): Promise<string> {
+    if (this.#dataDirectory !== undefined) return join(this.#dataDirectory, "blobs");
+    this.#temporary ??= mkdtemp(join(tmpdir(), "ollama-openai-proxy-"));
+    return join(await this.#temporary, "blobs");
   }
 
   /** Writes it all to the file, and tells its digest. */
@@ -87,23 +106,27 @@ export class Blobs {
   }
 
   async #makeRoom(newest: string): Promise<void> {
-    const names = await readdir(this.#directory).catch(() => []);
-    const blobs = await Promise.all(names.filter(isBlobFileName).map((name) => this.#used(name)));
+    const directory = await this.#directory();
+    const names = await readdir(directory).catch(() => []);
+    const paths = names.filter(isBlobFileName).map((name) => join(directory, name));
+    const newestPath = join(directory, newest);
+    const blobs = await Promise.all(paths.map(used));
     const byUse = blobs.toSorted(
-      (a, b) => Number(b.name === newest) - Number(a.name === newest) || b.usedAt - a.usedAt,
+      (a, b) =>
+        Number(b.path === newestPath) - Number(a.path === newestPath) || b.usedAt - a.usedAt,
     );
     let bytes = 0;
-    for (const [index, { name, size }] of byUse.entries()) {
+    for (const [index, { path, size }] of byUse.entries()) {
       bytes += size;
       if (bytes <= this.#limits.bytes && index < this.#limits.count) continue;
-      await unlink(join(this.#directory, name)).catch(() => {});
+      await unlink(path).catch(() => {});
     }
   }
+}
 
-  async #used(name: string): Promise<{ name: string; size: number; usedAt: number }> {
-    const { size, mtimeMs } = await lstat(join(this.#directory, name)).catch(() => gone);
-    return { name, size, usedAt: mtimeMs };
-  }
+async function used(path: string): Promise<{ path: string; size: number; usedAt: number }> {
+  const { size, mtimeMs } = await lstat(path).catch(() => gone);
+  return { path, size, usedAt: mtimeMs };
 }
 
 /** Of a blob that another process has just removed. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Config } from "../config/schema.ts";
 import { comparableName, withTag } from "../ollama/model-name.ts";
-import { asObject, asText } from "../openai/json.ts";
+import { asObject, asText, type JsonObject } from "../openai/json.ts";
 import type { Capability, ListedModel, ModelDetails, ShowResponse } from "../ollama/responses.ts";
 import type { ConfiguredDialect } from "../upstream/known-dialect.ts";
 import { explain, sources, type Explanation } from "./explanation.ts";
@@ -102,8 +102,11 @@ export class Cards {
       modelfile: writeModelfile({
         name,
         comments: [
-          `Served by the OpenAI-compatible backend "${upstream.id}" through ollama-openai-proxy,`,
+          `Served by the ${kindOf(upstream)} "${upstream.id}" through ollama-openai-proxy,`,
           "which applies its own template and parameters.",
+          ...(model.stale
+            ? ["It did not answer when last asked; this is what it told before."]
+            : []),
         ],
         from: virtual?.chain.at(-1)?.from ?? name,
         merged: virtual?.merged ?? {},
@@ -160,12 +163,17 @@ export class Cards {
     const { chain, merged } = virtual;
     const contextLength = firstCount([merged.info["context_length"]]);
     const base = chain.at(-1)?.from ?? entry.id;
+    const own = chain.reduceRight<Configured>(
+      (inner, outer) => ({ ...inner, ...named(outer.name) }),
+      {},
+    );
+    const isAdded = merged.capabilities !== undefined && own.capabilities === undefined;
     return {
       ...named(entry.id),
       ...named(base),
-      ...(merged.capabilities === undefined ? {} : { capabilities: merged.capabilities }),
+      ...(isAdded ? { added: merged.capabilities } : {}),
       ...(contextLength === undefined ? {} : { context_length: contextLength }),
-      ...chain.reduceRight<Configured>((inner, outer) => ({ ...inner, ...named(outer.name) }), {}),
+      ...own,
     };
   }
 }
@@ -187,9 +195,14 @@ function digestOf({ name, upstream, entry, virtual }: LibraryModel, facts: Facts
   return createHash("sha256").update(JSON.stringify(identity)).digest("hex");
 }
 
+/** For the card's reader. */
+function kindOf({ kind }: LibraryModel["upstream"]): string {
+  return kind === "ollama" ? "Ollama" : "OpenAI-compatible backend";
+}
+
 function details({ entry, virtual }: LibraryModel, facts: Facts): ModelDetails {
   const base = virtual?.chain[0].from;
-  return {
+  const own: ModelDetails = {
     // The CLI's `/save` takes it for the base of what it saves, so it must be a model's name here.
     parent_model: base === undefined ? "" : withTag(base),
     format: facts.format.value,
@@ -197,8 +210,26 @@ function details({ entry, virtual }: LibraryModel, facts: Facts): ModelDetails {
     families: [facts.architecture.value],
     parameter_size: facts.parameterSize.value,
     quantization_level: facts.quantization.value,
-    ...(virtual === undefined ? (asObject(entry.listed?.["details"]) ?? {}) : {}),
   };
+  return virtual === undefined ? withTold(own, asObject(entry.listed?.["details"]) ?? {}) : own;
+}
+
+/** What a real Ollama tells goes over ours, but for what clients could not read: some is null there. */
+function withTold(own: ModelDetails, told: JsonObject): ModelDetails {
+  const readable = Object.entries(told).filter(([name, value]) => {
+    if (name === "families") return isTexts(value);
+    return name in own ? typeof value === "string" : isOther(name) && value !== null;
+  });
+  return { ...own, ...Object.fromEntries(readable) };
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every((item) => asText(item));
+}
+
+/** Members that are not among the facts. */
+function isOther(name: string): boolean {
+  return name !== "context_length" && name !== "embedding_length";
 }
 
 function modelInfo(name: string, facts: Facts): Readonly<Record<string, string | number>> {

@@ -42,6 +42,8 @@ export interface Facts {
 /** What the configuration says of a model. */
 export interface ConfiguredFacts {
   readonly capabilities?: readonly Capability[] | undefined;
+  /** What a virtual model can do besides; it says nothing of the others. */
+  readonly added?: readonly Capability[] | undefined;
   readonly context_length?: number | undefined;
 }
 
@@ -63,7 +65,7 @@ export function gatherFacts(
   const size = told(parameterSizeOf(entry)) ?? named(firstOf(names.map(sizeInName)));
   const count = told(entry.parameterCount) ?? counted(size);
   return {
-    abilities: gatherAbilities(configured.capabilities, entry.abilities, family),
+    abilities: gatherAbilities(configured, entry.abilities, family),
     contextLength:
       fact("configuration", configured.context_length) ??
       told(entry.contextLength) ??
@@ -87,16 +89,22 @@ export function gatherFacts(
 
 /** Each by itself, for a backend may say of one ability only. */
 function gatherAbilities(
-  configured: readonly Capability[] | undefined,
+  { capabilities: configured, added = [] }: ConfiguredFacts,
   said: Abilities | undefined,
   family: Family | undefined,
 ): Facts["abilities"] {
   const gather = (capability: Capability): Fact<boolean> =>
+    fact("configuration", added.includes(capability) || undefined) ??
     fact("configuration", configured?.includes(capability)) ??
     told(said?.[capability]) ??
     usual(family, family?.capabilities.includes(capability)) ??
     byDefault(presumed.includes(capability));
-  const order = new Set([...(configured ?? []), ...Object.keys(said ?? {}), ...capabilities]);
+  const order = new Set([
+    ...(configured ?? []),
+    ...added,
+    ...Object.keys(said ?? {}),
+    ...capabilities,
+  ]);
   const gathered = new Map([...order].filter(isCapability).map((name) => [name, gather(name)]));
   const isOfUse = [...gathered.values()].some(({ value }) => value);
   return isOfUse ? gathered : gathered.set("completion", byDefault(true));

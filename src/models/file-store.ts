@@ -1,6 +1,7 @@
 import type { BigIntStats } from "node:fs";
 import { link, lstat, readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../observe/logger.ts";
 import { comparableName, isValidModelName } from "../ollama/model-name.ts";
 import {
@@ -18,6 +19,10 @@ import type { VirtualModel } from "./virtual-model.ts";
 
 /** What other processes change is looked for this often at most, and only when somebody asks. */
 const lookInterval = 500;
+/** What is known for longer may be a second old by the time that it is used, so it is looked at first. */
+const staleAfter = 900;
+/** But not for longer than this: a disk that hangs must not hold up any answer. */
+const patience = 50;
 /**
  * A file that changed just now may be half written, by an editor, or change again with no trace in
  * its time. It is read at every look and not set aside until it has rested.
@@ -45,7 +50,11 @@ export class FileStore implements ModelStore {
   readonly #log: Logger;
   #entries: ReadonlyMap<string, Entry> = new Map();
   #models: ReadonlyMap<string, VirtualModel> = new Map();
-  #lookedAt: number | undefined;
+  /** When the last look began that has ended. */
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #looking: Promise<void> | undefined;
+  /** The same, but not for longer than what is known may wait for it. */
+  #lookingInTime: Promise<void> | undefined;
   #problem: string | undefined;
   /** Looks and writes of this process happen one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -100,13 +109,22 @@ export class FileStore implements ModelStore {
     return join(this.#directory, modelFileName(name));
   }
 
+  /** What is known is answered with, and looked after meanwhile; only the first look is waited for. */
   async #current(): Promise<ReadonlyMap<string, VirtualModel>> {
-    if (!this.#isFresh()) await this.#inTurn(async () => this.#isFresh() || this.#look());
+    const age = performance.now() - this.#lookedAt;
+    if (age >= lookInterval) this.#lookOnce();
+    if (age === Number.POSITIVE_INFINITY) await this.#looking;
+    else if (age >= staleAfter) await this.#lookingInTime;
     return this.#models;
   }
 
-  #isFresh(): boolean {
-    return this.#lookedAt !== undefined && performance.now() - this.#lookedAt < lookInterval;
+  #lookOnce(): void {
+    if (this.#looking !== undefined) return;
+    this.#looking = this.#inTurn(() => this.#look()).finally(() => {
+      this.#looking = undefined;
+    });
+    const late = sleep(patience, undefined, { ref: false });
+    this.#lookingInTime = Promise.race([this.#looking, late]);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -117,10 +135,14 @@ export class FileStore implements ModelStore {
 
   /** Brings what is known up to date. Never throws: what can't be read is left as it was. */
   async #look(): Promise<void> {
-    const isFirst = this.#lookedAt === undefined;
-    this.#lookedAt = performance.now();
+    const begun = performance.now();
+    const isFirst = this.#lookedAt === Number.NEGATIVE_INFINITY;
     const names = await this.#names();
-    if (names === undefined) return;
+    if (names !== undefined) await this.#readAll(names, isFirst);
+    this.#lookedAt = begun;
+  }
+
+  async #readAll(names: readonly string[], isFirst: boolean): Promise<void> {
     if (isFirst) await removeLeftovers(this.#directory);
 
     const files = names

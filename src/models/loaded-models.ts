@@ -5,16 +5,27 @@ import type { Upstream } from "../upstream/upstream.ts";
 import type { Cards } from "./cards.ts";
 import type { Catalog, CatalogModel } from "./catalog.ts";
 import type { Control } from "./control.ts";
-import type { LibraryModel } from "./library.ts";
+import type { Library, LibraryModel } from "./library.ts";
 
 /** What Ollama tells of a model that stays for ever: a date some centuries away. */
 const forever = new Date("2319-01-01T00:00:00Z").getTime();
+
+/** More than anybody has in memory; where backends tell no list, any name is taken for a model. */
+const maxUsed = 1_000;
 
 interface UsedModel {
   readonly model: LibraryModel;
   readonly keepAlive: KeepAlive;
   readonly expiresAt: number;
   readonly contextLength: number;
+}
+
+export interface LoadedModelsOptions {
+  readonly cards: Cards;
+  readonly catalog: Catalog;
+  readonly library: Library;
+  readonly control: Control;
+  readonly defaultKeepAlive: KeepAlive;
 }
 
 /**
@@ -24,13 +35,16 @@ interface UsedModel {
 export class LoadedModels {
   readonly #cards: Cards;
   readonly #catalog: Catalog;
+  readonly #library: Library;
   readonly #control: Control;
   readonly #defaultKeepAlive: KeepAlive;
+  /** The one used longest ago first. */
   readonly #used = new Map<string, UsedModel>();
 
-  constructor(cards: Cards, catalog: Catalog, control: Control, defaultKeepAlive: KeepAlive) {
+  constructor({ cards, catalog, library, control, defaultKeepAlive }: LoadedModelsOptions) {
     this.#cards = cards;
     this.#catalog = catalog;
+    this.#library = library;
     this.#control = control;
     this.#defaultKeepAlive = defaultKeepAlive;
   }
@@ -41,26 +55,27 @@ export class LoadedModels {
    */
   use(model: LibraryModel, keepAlive: KeepAlive | undefined, contextLength?: number): void {
     this.#control.forget(model.upstream);
+    this.#dropExpired();
     const earlier = this.#used.get(model.name);
     const lifetime = keepAlive ?? earlier?.keepAlive ?? this.#defaultKeepAlive;
-    if (lifetime <= 0) {
-      this.#used.delete(model.name);
-      return;
-    }
+    this.#used.delete(model.name);
+    if (lifetime <= 0) return;
     this.#used.set(model.name, {
       model,
       keepAlive: lifetime,
       expiresAt: Math.min(forever, Date.now() + lifetime),
       contextLength: contextLength ?? this.#cards.facts(model).contextLength,
     });
+    for (const name of this.#used.keys()) {
+      if (this.#used.size <= maxUsed) break;
+      this.#used.delete(name);
+    }
   }
 
   /** The one that stays longest first. */
   async list(): Promise<ProcessModel[]> {
-    const now = Date.now();
-    for (const [name, { expiresAt }] of this.#used) {
-      if (expiresAt <= now) this.#used.delete(name);
-    }
+    this.#dropExpired();
+    await this.#dropMissing();
     const told = await this.#control.loaded();
     const seen = new Set<LoadedState>();
     const used = [...this.#used.values()].flatMap((use) => {
@@ -74,6 +89,24 @@ export class LoadedModels {
     return [...used, ...others].toSorted(
       (a, b) => Date.parse(b.expires_at) - Date.parse(a.expires_at),
     );
+  }
+
+  #dropExpired(): void {
+    const now = Date.now();
+    for (const [name, { expiresAt }] of this.#used) {
+      if (expiresAt <= now) this.#used.delete(name);
+    }
+  }
+
+  /** A backend may have lost a model since, or another process a virtual one. */
+  async #dropMissing(): Promise<void> {
+    const asked = [...this.#used.values()].map(async (use) => {
+      const { name, upstream, virtual } = use.model;
+      const path = virtual === undefined ? `${upstream.id}/${name}` : name;
+      const found = await this.#library.find(path).catch(() => undefined);
+      if (found === undefined && this.#used.get(name) === use) this.#used.delete(name);
+    });
+    await Promise.all(asked);
   }
 
   /** What backends have in memory though nobody has asked for it here. */

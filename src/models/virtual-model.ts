@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isValidModelName, withTag } from "../ollama/model-name.ts";
-import { capabilities, type Capability } from "../ollama/responses.ts";
+import { isCapability, type Capability } from "../ollama/responses.ts";
 
 /**
  * A model that a user made over another one: exactly what its file in the store holds. It names no
@@ -50,8 +50,11 @@ const values = z
   .record(z.string(), z.unknown())
   .refine((given) => !isDeeperThan(given, maxDepth), "nested too deeply");
 
-/** The one check of a model, whether it comes from a file or from a request. */
-export const virtualModelSchema: z.ZodType<VirtualModel> = z.strictObject({
+/**
+ * The one check of a model, whether it comes from a file or from a request. A later version may know
+ * more of it, which must survive this one.
+ */
+export const virtualModelSchema: z.ZodType<VirtualModel> = z.looseObject({
   name: z.string().refine(isValidModelName, "invalid model name").transform(withTag),
   from: z
     .string()
@@ -61,10 +64,13 @@ export const virtualModelSchema: z.ZodType<VirtualModel> = z.strictObject({
   system: z.string().exactOptional(),
   template: z.string().exactOptional(),
   parameters: values.exactOptional(),
-  messages: z.array(z.strictObject({ role: z.string(), content: z.string() })).exactOptional(),
+  messages: z.array(z.object({ role: z.string(), content: z.string() })).exactOptional(),
   license: z.union([z.array(z.string()), z.string().transform((text) => [text])]).exactOptional(),
   info: values.exactOptional(),
-  capabilities: z.array(z.enum(capabilities)).exactOptional(),
+  capabilities: z
+    .array(z.string())
+    .transform((words) => words.filter(isCapability))
+    .exactOptional(),
   modified_at: z.iso.datetime({ offset: true }),
 });
 

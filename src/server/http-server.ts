@@ -4,6 +4,7 @@ import cors from "@fastify/cors";
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { ProxyError, toProxyError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
+import { limitArrival, limitPauses } from "./arrival-limit.ts";
 import { sendError, sendPlain, type ErrorShape } from "./responses.ts";
 import { isSameOrigin, type Guard } from "./guard.ts";
 
@@ -29,7 +30,7 @@ export interface HttpServerOptions {
   readonly pathPrefix: string;
   /** Largest request body, bytes. */
   readonly maxBody: number;
-  /** Milliseconds for a whole request to arrive. */
+  /** Milliseconds for a whole request to arrive; of a raw one, between two reads of its body. */
   readonly requestTimeout: number;
 }
 
@@ -52,6 +53,9 @@ const allowedHeaders =
 
 const preflightVary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
 
+/** Milliseconds for a refusal to be read by a client that goes on sending. */
+const lastWords = 1_000;
+
 /** The content type, for Fastify, of a body that is left alone. */
 const rawBody = "application/octet-stream";
 
@@ -66,7 +70,8 @@ interface RouteConfig {
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const server = fastify({
     bodyLimit: options.maxBody,
-    requestTimeout: options.requestTimeout,
+    // Node's limit is the same for all routes; see arrival-limit.ts.
+    requestTimeout: 0,
     keepAliveTimeout: 75_000,
     http: {
       headersTimeout: Math.min(10_000, options.requestTimeout),
@@ -84,7 +89,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const dropUnused = watchUnusedConnections(server.server);
   let draining = false;
   let closing = false;
-  server.server.on("request", (_, response) => {
+  server.server.on("request", (request, response) => {
+    limitArrival(request, response, options.requestTimeout, refuseLate);
     // Node closes connections that are idle when it begins to close, not those that become so later.
     response.on("finish", () => {
       if (closing) server.server.closeIdleConnections();
@@ -95,6 +101,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     // Clients send JSON under any content type, a malformed one or none.
     const { raw } = request.routeOptions.config as RouteConfig;
     request.headers["content-type"] = raw === true ? rawBody : "application/json";
+    if (raw === true) limitPauses(request.raw, reply.raw, options.requestTimeout, refuseLate);
     if (!options.guard.allowsHost(request.headers.host)) return reply.code(403).send();
     if (request.method === "OPTIONS") tellMethods(request, reply);
     const { origin } = request.headers;
@@ -153,6 +160,12 @@ const refusals: Readonly<Record<string, readonly [status: number, text: string]>
   ERR_HTTP_REQUEST_TIMEOUT: [408, "request timeout"],
   HPE_HEADER_OVERFLOW: [431, "request header fields too large"],
 };
+
+/** A body that does not come. Not all clients close the connection when they are told. */
+function refuseLate(socket: Socket): void {
+  refuseConnection({ code: "ERR_HTTP_REQUEST_TIMEOUT" }, socket);
+  setTimeout(() => socket.destroy(), lastWords).unref();
+}
 
 function refuseConnection({ code }: { code?: string }, socket: Socket): void {
   if (!socket.writable || code === "ECONNRESET") {

@@ -51,6 +51,43 @@ export function toGenerateRequest(
   return toChatCompletionRequest({ request, messages, tools: [], ignored }, backend);
 }
 
+/**
+ * Whether a template of the model's own says all of it: raw text has none and the client's comes
+ * first, images can't go into a text, and not every template has a gap to fill.
+ */
+export function fitsModelTemplate(
+  { raw, template, images, suffix }: GenerateRequest,
+  own: string,
+): boolean {
+  const isOwn = own !== "" && !raw && template === "";
+  return isOwn && images.length === 0 && (suffix === "" || /\.Suffix\b/.test(own));
+}
+
+/**
+ * A generate request to a model that has a template of its own: rendered, where that can say all of
+ * it and the backend completes bare text, else as without it, and it is named as ignored.
+ */
+export function toTemplatedGenerateRequest(
+  request: GenerateRequest,
+  own: string,
+  messages: readonly Message[],
+  backend: Backend,
+  dates: Dates,
+): LoweredRequest {
+  const { raw, template, unknown } = request;
+  if (own === "" || raw || template !== "") {
+    return toGenerateRequest(request, messages, backend, dates);
+  }
+  return fitsModelTemplate(request, own) && backend.dialect.completions !== null
+    ? toTemplateRequest({ ...request, template: own }, messages, backend, dates)
+    : toGenerateRequest(
+        { ...request, unknown: [...unknown, "template"] },
+        messages,
+        backend,
+        dates,
+      );
+}
+
 function message(role: string, content: string): Message {
   return {
     role,

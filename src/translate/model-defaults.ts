@@ -1,8 +1,5 @@
 import { parseOptions, type Options } from "../ollama/options.ts";
 import type { ChatRequest, GenerateRequest, Message } from "../ollama/requests.ts";
-import { asArray, asObject, type JsonObject } from "../openai/json.ts";
-import type { Backend } from "./backend.ts";
-import { lowerOptions } from "./sampling.ts";
 
 /** What a model brings to every conversation; the request wins over it. */
 export interface ModelDefaults {
@@ -31,7 +28,7 @@ export function withChatDefaults(request: ChatRequest, model: ModelDefaults): Ch
   };
 }
 
-/** A generate request as Ollama merges it; raw text gets parameters only. */
+/** A generate request as Ollama merges it, but for the template; raw text gets parameters only. */
 export function withGenerateDefaults(
   request: GenerateRequest,
   model: ModelDefaults,
@@ -39,47 +36,15 @@ export function withGenerateDefaults(
   const options = withParameters(request.options, model.parameters);
   if (request.raw) return { ...request, options };
   const system = request.system === "" ? (model.system ?? "") : request.system;
-  const { template = "" } = model;
-  if (request.template !== "" || template === "") return { ...request, options, system };
-  return fitsTemplate(request, template)
-    ? { ...request, options, system, template }
-    : { ...request, options, system, unknown: [...request.unknown, "template"] };
-}
-
-/** Images can't go into a text, and not every template has a gap to fill. */
-function fitsTemplate({ images, suffix }: GenerateRequest, template: string): boolean {
-  return images.length === 0 && (suffix === "" || /\.Suffix\b/.test(template));
+  return { ...request, options, system };
 }
 
 /** The model's options under the client's. */
 function withParameters(options: Options, parameters: ModelDefaults["parameters"]): Options {
-  const { known } = parseOptions(parameters);
-  return { ...options, known: { ...known, ...options.known } };
-}
-
-/**
- * A chat completion request of a client's own, which `/v1` passes on: the model's parameters where
- * it says nothing, its system text and messages before the client's.
- */
-export function withOpenAIDefaults(
-  body: JsonObject,
-  model: ModelDefaults,
-  backend: Backend,
-): JsonObject {
-  const options = withParameters({ known: {}, unknown: [] }, model.parameters);
-  const { fields } = lowerOptions(options, "chat", backend, 0);
-  const given = asArray(body["messages"]);
-  if (given.length === 0) return { ...fields, ...body };
-  const { system = "" } = model;
-  const needsSystem = system !== "" && asObject(given[0])?.["role"] !== "system";
+  const { known, unknown } = parseOptions(parameters);
   return {
-    ...fields,
-    ...body,
-    messages: [
-      ...(needsSystem ? [{ role: "system", content: system }] : []),
-      ...model.messages,
-      ...given,
-    ],
+    known: { ...known, ...options.known },
+    unknown: [...new Set([...unknown, ...options.unknown])],
   };
 }
 

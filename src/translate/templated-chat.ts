@@ -10,8 +10,9 @@ export function fitsTemplate({ messages, tools }: ChatRequest): boolean {
 }
 
 /**
- * A chat with a model that has a template of its own: rendered, where that can say all of it, else a
- * chat under the backend's template, and the model's is named as ignored.
+ * A chat with a model that has a template of its own: rendered, where that can say all of it and the
+ * backend completes bare text, else a chat under the backend's template, and the model's is named as
+ * ignored.
  */
 export function toTemplatedChatRequest(
   conversation: Conversation & { readonly request: ChatRequest },
@@ -20,7 +21,7 @@ export function toTemplatedChatRequest(
   dates: Dates,
 ): LoweredRequest {
   const { request, messages, ignored } = conversation;
-  if (!fitsTemplate(request)) {
+  if (!fitsTemplate(request) || backend.dialect.completions === null) {
     return toChatCompletionRequest({ ...conversation, ignored: [...ignored, "template"] }, backend);
   }
   const rendered: GenerateRequest = {

@@ -40,6 +40,7 @@ type Rule = (complaint: Complaint) => Lesson | undefined;
 export function learnFrom(refusal: Refusal, attempt: Attempt): Lesson | undefined {
   const { status } = refusal;
   const kind = kindOfRefusal(refusal);
+  if (kind === undefined && refusesBareText(refusal, attempt)) return noCompletions;
   if (kind === undefined && isMissingRoute(refusal, attempt)) return noInfill(attempt);
   if (status !== 400 && status !== 422 && status !== undefined) return undefined;
   const complaint = {
@@ -169,6 +170,23 @@ function noInfill({ path, dialect }: Attempt): Lesson | undefined {
     what: `filled gaps without ${path}`,
   };
 }
+
+/** No route for bare text, or a model that only chats (OpenAI, Azure). A gap has other ways. */
+function refusesBareText({ status, message }: Refusal, { path, body, dialect }: Attempt): boolean {
+  return (
+    path === dialect.completions &&
+    body["suffix"] === undefined &&
+    (status === 404 ||
+      status === 405 ||
+      status === 501 ||
+      /is a chat model|v1\/chat\/completions|completion operation does not work/i.test(message))
+  );
+}
+
+const noCompletions: Lesson = {
+  overrides: { completions: null },
+  what: "asked for no bare text",
+};
 
 const limitFields = ["max_tokens", "max_completion_tokens"] as const;
 

@@ -98,6 +98,10 @@ describe("a model that one backend names anew", () => {
     const b = await backend("B", ["llama"]);
     await start({ id: "a", of: a, rename: { llama: "llama-fast" } }, { id: "b", of: b });
     expect(await names()).toEqual(["llama-fast:latest", "llama:latest"]);
+    const { data } = (await (await fetch(`${proxy.url}/v1/models`)).json()) as {
+      data: { id: string }[];
+    };
+    expect(data.map(({ id }) => id)).toEqual(["llama-fast", "llama"]);
     expect(await answeredBy("llama-fast")).toBe("A: llama");
     expect(await answeredBy("llama")).toBe("B: llama");
     expect(await answeredBy("llama:latest")).toBe("B: llama");
@@ -121,6 +125,17 @@ describe("a backend that can't list its models", () => {
     expect(await answeredBy("nice")).toBe("A: cheap-1");
     expect(await answeredBy("a/cheap-1")).toBe("A: cheap-1");
     expect(await answeredBy("expensive")).toBe(404);
+  });
+
+  test("has no models that a library could keep", async () => {
+    await start({ id: "a", of: await unlisting("A") });
+    const post = async (path: string, body: object) => {
+      const options = { method: "POST", body: JSON.stringify({ stream: false, ...body }) };
+      return (await fetch(`${proxy.url}${path}`, options)).status;
+    };
+    expect(await post("/api/pull", { model: "typo" })).toBe(500);
+    expect(await post("/api/copy", { source: "typo", destination: "x" })).toBe(404);
+    expect(await post("/api/create", { model: "x", from: "typo" })).toBe(500);
   });
 });
 

@@ -319,6 +319,26 @@ describe("an answer in one piece", () => {
   });
 });
 
+describe("a card while the Ollama does not answer", () => {
+  test.each<[string, Script]>([
+    ["gone", { steps: [{ reset: true }] }],
+    ["cut off", { headers: { "content-type": "application/json" }, steps: [{ destroy: true }] }],
+    ["no JSON", { headers: { "content-type": "text/html" }, steps: ["<html>"] }],
+    ["empty", { headers: { "content-type": "application/json" }, steps: [] }],
+  ])("(%s) is ours", async (_, script) => {
+    ollama.play(script);
+    const answer = await post("/api/show", { model: "smol" });
+    expect(asked().path).toBe("/api/show");
+    expect(answer.status).toBe(200);
+    expect(JSON.parse(answer.body)).toMatchObject({
+      details: DETAILS,
+      capabilities: SMOL.capabilities,
+      model_info: { "llama.context_length": 8192 },
+      modified_at: SMOL.modified_at,
+    });
+  });
+});
+
 describe("refusals", () => {
   test.each([
     ["/api/chat", 400, '"smol" does not support thinking'],
@@ -448,6 +468,23 @@ describe("its models", () => {
     expect(removed).toMatchObject({ status: 200, body: "" });
     expect(asked()).toMatchObject({ method: "DELETE", path: "/api/delete" });
     expect(JSON.parse(asked().body)).toEqual({ model: "smol-embed:latest" });
+  });
+
+  test.each(["local/smol", "SMOL:latest"])("are not deleted under a model of %s", async (from) => {
+    const gone = (model: string) => {
+      const body = JSON.stringify({ model });
+      const headers = { "content-length": String(body.length) };
+      return call({ port: proxy.port, path: "/api/delete", method: "DELETE", headers, body });
+    };
+    await post("/api/create", { model: "upon", from, stream: false });
+    ollama.requests.length = 0;
+    for (const name of ["smol", "local/smol", "smol:latest"]) {
+      const refused = await gone(name);
+      expect(refused.status).toBe(400);
+      expect(refused.body).toMatch(/'.*' can't be deleted: .*upon:latest/);
+    }
+    expect(ollama.requests).toEqual([]);
+    expect(await gone("upon")).toMatchObject({ status: 200 });
   });
 
   test("are pulled there, with its progress", async () => {

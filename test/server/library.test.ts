@@ -121,7 +121,10 @@ describe("POST /api/create", () => {
 
   test("heeds the capabilities of info", async () => {
     await create("able", "m", { info: { capabilities: ["completion", "vision", "magic"] } });
-    expect(await card("able")).toMatchObject({ capabilities: ["completion", "vision"] });
+    // They are added to what its base can do.
+    expect(await card("able")).toMatchObject({
+      capabilities: ["completion", "tools", "thinking", "vision"],
+    });
   });
 
   test("takes a base that Ollama could not name", async () => {
@@ -222,6 +225,16 @@ describe("POST /api/copy", () => {
       system: "same",
       details: { parent_model: "m:latest" },
     });
+  });
+
+  test("of one that stands over a model of its own name depends on it no more", async () => {
+    await create("usual", "usual", { system: "same", license: "MIT" });
+    expect(await copy("usual", "apart")).toMatchObject({ status: 200 });
+    expect(await card("apart")).toMatchObject({ system: "same", license: "MIT" });
+    await create("usual", "usual", { system: "other", license: "BSD" });
+    expect(await card("apart")).toMatchObject({ system: "same", license: "MIT" });
+    expect(await remove("usual")).toMatchObject({ status: 200 });
+    expect(await card("apart")).toMatchObject({ system: "same" });
   });
 
   test("onto itself changes nothing", async () => {

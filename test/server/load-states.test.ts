@@ -150,6 +150,24 @@ describe("LM Studio", () => {
     ]);
   });
 
+  test.each(["/api/embed", "/api/embeddings"])(
+    "is unloaded after the answer of %s",
+    async (path) => {
+      await start(listed, routes(model("big", [loadedAs("big")])));
+      let unloading = Number.POSITIVE_INFINITY;
+      upstream.play((request) => {
+        if (!request.path.endsWith("/unload")) return json(200, { data: [{ embedding: [1] }] });
+        unloading = performance.now();
+        return { steps: [{ hang: true }] };
+      });
+      const body = { model: "big", input: "a", prompt: "a", keep_alive: 0 };
+      expect(await post(path, body)).toMatchObject({ status: 200 });
+      // Else half as long as anybody waits for it at least.
+      expect(performance.now() - unloading).toBeLessThan(500);
+      await until("it is being unloaded", () => Number.isFinite(unloading));
+    },
+  );
+
   test("that takes its time holds nobody up", async () => {
     await start(listed, routes(model("big")));
     upstream.play({ steps: [{ hang: true }] });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   chunk,
+  json,
   sse,
   startScriptedUpstream,
   type ScriptedUpstream,
@@ -35,11 +36,18 @@ async function create(model: string, fields: object): Promise<void> {
   expect(await response.json()).toEqual({ status: "success" });
 }
 
-/** What the backend is asked for. */
-async function asked(path: string, body: object): Promise<Record<string, unknown>> {
+/** What the backend is asked for, and what of it the client is told it did not get. */
+async function told(path: string, body: object) {
   const response = await post(path, { stream: false, ...body });
   expect(response.status, await response.clone().text()).toBe(200);
-  return JSON.parse(upstream.requests.at(-1)?.body ?? "{}") as Record<string, unknown>;
+  const { path: route, body: sent = "{}" } = upstream.requests.at(-1) ?? {};
+  const ignored = response.headers.get("x-proxy-ignored") ?? "";
+  return { route, ignored, sent: JSON.parse(sent) as Record<string, unknown> };
+}
+
+/** What the backend is asked for. */
+async function asked(path: string, body: object): Promise<Record<string, unknown>> {
+  return (await told(path, body)).sent;
 }
 
 const user = { role: "user", content: "hi" };
@@ -83,6 +91,14 @@ describe("a virtual model's own words", () => {
     });
   });
 
+  test("go out in a role that Ollama does not have", async () => {
+    await create("tim", { messages: [{ role: "alien", content: "x" }] });
+    const messages = [{ role: "alien", content: "x" }, user];
+    for (const path of ["/api/chat", "/v1/chat/completions"]) {
+      expect(await asked(path, { model: "tim", messages: [user] })).toMatchObject({ messages });
+    }
+  });
+
   test("are not for raw text", async () => {
     await create("tim", { system: "You are Tim.", template: "<{{ .Prompt }}>", messages: turns });
     expect(await asked("/api/generate", { model: "tim", prompt: "hi", raw: true })).toMatchObject({
@@ -100,6 +116,62 @@ describe("a virtual model's parameters", () => {
       top_p: 0.9,
       stop: ["b"],
     });
+  });
+
+  test("that Ollama does not have are named", async () => {
+    await create("tim", { parameters: { alien: 1, top_p: 0.9 } });
+    for (const path of ["/api/chat", "/v1/chat/completions"]) {
+      const { sent, ignored } = await told(path, { model: "tim", messages: [user] });
+      expect(sent).toMatchObject({ top_p: 0.9 });
+      expect(ignored).toBe("options.alien");
+    }
+  });
+});
+
+describe("a virtual model on /v1", () => {
+  const parameters = { temperature: 0.5, top_p: 0.9, num_predict: 9, stop: ["x"], num_ctx: 512 };
+
+  test("gives bare text its parameters, and names the rest", async () => {
+    await create("tim", { system: "S", messages: turns, template: "<{{ .Prompt }}>", parameters });
+    const { sent, ignored } = await told("/v1/completions", { model: "tim", prompt: "hi" });
+    expect(sent).toEqual({
+      model: "base",
+      prompt: "hi",
+      stream: false,
+      temperature: 0.5,
+      top_p: 0.9,
+      max_tokens: 9,
+      stop: ["x"],
+    });
+    expect(ignored).toBe("options.num_ctx, system, messages, template");
+  });
+
+  test("never gives the backend a second limit", async () => {
+    await create("tim", { parameters: { num_predict: 9 } });
+    const body = { model: "tim", messages: [user], max_completion_tokens: 50 };
+    const { sent, ignored } = await told("/v1/chat/completions", body);
+    expect(sent).toEqual({ ...body, model: "base", stream: false });
+    expect(ignored).toBe("");
+  });
+
+  test("has nothing for embeddings", async () => {
+    await create("tim", { system: "S", parameters });
+    upstream.play(json(200, { object: "list", data: [{ index: 0, embedding: [1] }] }));
+    const { sent, ignored } = await told("/v1/embeddings", { model: "tim", input: "hi" });
+    expect(sent).toEqual({ model: "base", input: "hi", stream: false });
+    expect(ignored).toBe("");
+  });
+
+  test.each([
+    ["/v1/responses", { input: "hi" }, { instructions: "S", max_output_tokens: 9 }],
+    ["/v1/messages", { messages: [user] }, { system: "S", max_tokens: 9, stop_sequences: ["x"] }],
+  ])("says it in the words of %s", async (path, body, words) => {
+    await create("tim", { system: "S", messages: turns, parameters });
+    upstream.play(json(200, { id: "1" }));
+    const { sent, ignored } = await told(path, { model: "tim", ...body });
+    const both = { temperature: 0.5, top_p: 0.9 };
+    expect(sent).toEqual({ model: "base", stream: false, ...body, ...both, ...words });
+    expect(ignored.split(", ")).toEqual(expect.arrayContaining(["options.num_ctx", "messages"]));
   });
 });
 
@@ -123,6 +195,57 @@ describe("a virtual model's template", () => {
     await response.text();
     expect(response.headers.get("x-proxy-ignored")).toBe("template");
     expect(JSON.parse(upstream.requests.at(-1)?.body ?? "{}")).toMatchObject({ messages: [user] });
+  });
+
+  const refusals = [
+    [404, "This is a chat model and not supported in the v1/completions endpoint."],
+    [405, "Method Not Allowed"],
+    [400, "The completion operation does not work with the specified model, base."],
+  ] as const;
+
+  test.each(refusals)(
+    "gives way, and is named, where bare text is refused: %i",
+    async (status, message) => {
+      await create("tim", { system: "S", template });
+      upstream.play(({ path }) =>
+        path.endsWith("/chat/completions")
+          ? { steps: [sse(chunk({ content: "well" }), chunk({}, "stop"), "[DONE]")] }
+          : json(status, { error: { message } }),
+      );
+      const asChat = {
+        route: "/v1/chat/completions",
+        ignored: "template",
+        sent: { messages: [system("S"), user] },
+      };
+      expect(await told("/api/generate", { model: "tim", prompt: "hi" })).toMatchObject(asChat);
+      const before = upstream.requests.length;
+      expect(await told("/api/chat", { model: "tim", messages: [user] })).toMatchObject(asChat);
+      // Known by now.
+      expect(upstream.requests).toHaveLength(before + 1);
+
+      const refused = async (body: object) => {
+        const response = await post("/api/generate", { model: "base", prompt: "hi", ...body });
+        return [response.status, await response.json()];
+      };
+      expect(await refused({ raw: true })).toEqual([
+        400,
+        { error: "raw completion is not supported by this backend" },
+      ]);
+      expect(await refused({ model: "tim", template: "{{ .Prompt }}" })).toEqual([
+        400,
+        { error: "a template is not supported by this backend" },
+      ]);
+    },
+  );
+
+  test.each(refusals)("of the client is a clear refusal: %i", async (status, message) => {
+    upstream.play(json(status, { error: { message } }));
+    const body = { model: "base", prompt: "hi", template: "{{ .Prompt }}" };
+    const response = await post("/api/generate", body);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toEqual({
+      error: "a template is not supported by this backend",
+    });
   });
 
   test("is none where it is the one that the proxy itself shows", async () => {
@@ -159,6 +282,18 @@ describe("a chain of virtual models", () => {
       models: { name: string }[];
     };
     expect(models.map(({ name }) => name)).toEqual(["base:latest"]);
+  });
+});
+
+test("a virtual model can what its base can, whatever else it claims", async () => {
+  await create("tim", { info: { capabilities: ["vision"] } });
+  const shown = (await (await post("/api/show", { model: "tim" })).json()) as object;
+  const base = (await (await post("/api/show", { model: "base" })).json()) as {
+    capabilities: string[];
+  };
+  expect(shown).toMatchObject({ capabilities: [...base.capabilities, "vision"] });
+  expect(await asked("/api/chat", { model: "tim", messages: [user] })).toMatchObject({
+    messages: [user],
   });
 });
 

@@ -4,7 +4,7 @@ import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { Blobs } from "../../../src/models/blobs.ts";
 import { age, dataDirectory } from "../../support/data-directory.ts";
 
@@ -29,6 +29,29 @@ function stream(...chunks: (string | Buffer)[]): Readable {
 function filesIn(directory: string): string[] {
   return readdirSync(join(directory, "blobs"));
 }
+
+test("without a data directory a blob has a folder that nobody could prepare, until the end", async () => {
+  const temporary = dataDirectory();
+  vi.stubEnv("TMPDIR", temporary);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  const [one, other] = [new Blobs(undefined), new Blobs(undefined)];
+  expect(readdirSync(temporary)).toEqual([]);
+  for (const blobs of [one, other]) {
+    expect(await blobs.put(hello.digest, stream("hello"), MAX)).toBe("created");
+    expect(await blobs.has(hello.digest)).toBe(true);
+  }
+  const folders = readdirSync(temporary);
+  expect(folders).toHaveLength(2);
+  for (const name of folders) {
+    expect(name).toMatch(/^ollama-openai-proxy-\w{6}$/);
+    expect(statSync(join(temporary, name)).mode & 0o777).toBe(0o700);
+  }
+  await one.close();
+  await other.close();
+  expect(readdirSync(temporary)).toEqual([]);
+});
 
 describe("a blob", () => {
   test("is there once it came, however its digest is written", async () => {

@@ -6,6 +6,7 @@ import { enrich } from "../../../src/models/backend-facts.ts";
 import { Cards } from "../../../src/models/cards.ts";
 import type { LibraryModel } from "../../../src/models/library.ts";
 import { readModelList, type ModelEntry } from "../../../src/models/model-entry.ts";
+import { readOllamaList } from "../../../src/models/ollama-list.ts";
 import { mergeChain, type VirtualModel } from "../../../src/models/virtual-model.ts";
 import { withTag } from "../../../src/ollama/model-name.ts";
 import { Upstream } from "../../../src/upstream/upstream.ts";
@@ -14,8 +15,8 @@ import { checkContract } from "../../support/contract.ts";
 const since = new Date("2026-01-02T03:04:05Z");
 const upstream = backend("a");
 
-function backend(id: string): Upstream {
-  const upstreams = [{ id, base_url: "http://127.0.0.1:1/v1" }];
+function backend(id: string, kind: "openai" | "ollama" = "openai"): Upstream {
+  const upstreams = [{ id, kind, base_url: "http://127.0.0.1:1/v1" }];
   const { upstreams: configured, timeouts } = configSchema.parse({ upstreams });
   const [config] = configured;
   if (config === undefined) throw new Error("no backend");
@@ -406,6 +407,38 @@ describe("a virtual model", () => {
   });
 });
 
+describe("a real Ollama's model", () => {
+  const smol = (details: object): LibraryModel => {
+    const [entry] = readOllamaList({ models: [{ name: "smol:latest", details }] });
+    return { ...model(entry ?? { id: "" }), upstream: backend("a", "ollama") };
+  };
+
+  test("has its own details, as far as clients can read them", () => {
+    const told = { format: "mlx", family: "llama", families: ["llama", "clip"], newer: 1 };
+    expect(cards().details(smol(told))).toMatchObject(told);
+    const odd = { format: null, family: 5, families: null, parameter_size: {}, newer: null };
+    for (const families of [null, [], [null], "llama"]) {
+      const listed = cards().listed(smol({ ...odd, families, embedding_length: "x" }));
+      expect(listed.details).toEqual({
+        parent_model: "",
+        format: "gguf",
+        family: "unknown",
+        families: ["unknown"],
+        parameter_size: "unknown",
+        quantization_level: "unknown",
+        context_length: expect.any(Number) as number,
+      });
+      expect(answer("GET", "/api/tags", { models: [listed] })).toEqual(["tags"]);
+    }
+  });
+
+  test("is said to be one in its Modelfile", () => {
+    const { modelfile } = cards().shown(smol({}));
+    expect(modelfile).toContain('# Served by the Ollama "a" through ollama-openai-proxy,');
+    expect(modelfile).not.toContain("OpenAI-compatible");
+  });
+});
+
 const GOLDEN = new URL("../../../../shared/golden/answers.jsonl", import.meta.url);
 
 describe.skipIf(!existsSync(GOLDEN))("real Ollama behind us", () => {
@@ -436,6 +469,12 @@ describe.skipIf(!existsSync(GOLDEN))("real Ollama behind us", () => {
     expect(listed.map(masked)).toEqual(models.map(masked));
     expect(answer("GET", "/api/tags", { models: listed })).toEqual(["tags"]);
   });
+});
+
+test("a card of a backend that is down says that it is an old one", () => {
+  const listed = model({ id: "m" });
+  expect(cards().shown(listed).modelfile).not.toContain("did not answer");
+  expect(cards().shown({ ...listed, stale: true }).modelfile).toContain("# It did not answer");
 });
 
 describe("whatever a backend lists", () => {

@@ -92,17 +92,32 @@ describe("the check of a model", () => {
     ["no base", { from: "" }],
     ["a very long base", { from: "x".repeat(2_000) }],
     ["a name that is none", { name: "../x" }],
-    ["a field it does not have", { base_url: "x" }],
     ["a field of a wrong type", { system: 1 }],
     ["an absent value in words", { system: null }],
-    ["a word that is no capability", { capabilities: ["flying"] }],
+    ["capabilities that are no words", { capabilities: [1] }],
     ["a time that is none", { modified_at: "yesterday" }],
-    ["a message with more in it", { messages: [{ role: "user", content: "", images: [] }] }],
+    ["a message without a role", { messages: [{ content: "" }] }],
     ["options in a list", { parameters: [] }],
     ["options too deep to print", { parameters: JSON.parse(deep(300)) as object }],
   ])("refuses %s", ([, change]) => {
     expect(accepts({})).toBe(true);
     expect(accepts(change)).toBe(false);
+  });
+
+  test("takes what a later version may write, and keeps its members", () => {
+    const later = { ...plain, draft: { from: "small" }, capabilities: ["flying", "tools"] };
+    const messages = [{ role: "user", content: "hi" }];
+    const richer = messages.map((message) => ({ ...message, images: [] }));
+    expect(virtualModelSchema.parse({ ...later, messages: richer })).toEqual({
+      ...later,
+      capabilities: ["tools"],
+      messages,
+    });
+  });
+
+  test("has no prototype from a file", () => {
+    const text = JSON.stringify(plain).replace(/\}$/, ',"__proto__":{"system":"CANARY"}}');
+    expect(virtualModelSchema.parse(JSON.parse(text)).system).toBeUndefined();
   });
 
   test.for(["hf.co/org/model:Q4_K_M", "@cf/meta/llama-3", "accounts/a/models/b", "a b"])(

@@ -351,6 +351,18 @@ describe("what is refused is", () => {
     expect(lesson).toMatchObject({ overrides: { logprobs: "none" }, once: true });
   });
 
+  test.each([
+    [404, openai("This is a chat model and not supported in the v1/completions endpoint.")],
+    [404, "Not Found"],
+    [405, "Method Not Allowed"],
+    [400, openai("The completion operation does not work with the specified model, m.")],
+  ])("a route that takes no bare text: %i %j", (status, refusal) => {
+    const bare = { path: "/completions", body: { prompt: "x" }, dialect: generic };
+    expect(learn(status, refusal, bare)).toMatchObject({ overrides: { completions: null } });
+    expect(learn(404, openai("The model `m` does not exist."), bare)).toBeUndefined();
+    expect(learn(status, refusal)).toBeUndefined();
+  });
+
   test("an unknown model, which teaches nothing of its route", () => {
     const insert = { path: "/completions", shape: "suffix" as const };
     const attempt = {
