@@ -5,7 +5,8 @@ import { fittingLimit, kindOfRefusal, overflowShare } from "../openai/refusals.t
 import { dialectOf, type Target } from "../routing/resolve.ts";
 import type { Backend, LoweredRequest } from "../translate/backend.ts";
 import { withoutOldestTurns } from "../translate/truncation.ts";
-import { learnFrom, type Lesson } from "../upstream/learn.ts";
+import { learnFrom } from "../upstream/learn.ts";
+import type { Lesson } from "../upstream/lesson.ts";
 import type { Use } from "../upstream/lessons.ts";
 import type { LearnedNotes } from "./learned-notes.ts";
 

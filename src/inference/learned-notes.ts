@@ -1,7 +1,7 @@
 import type { CatalogModel } from "../models/catalog.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import type { Lesson } from "../upstream/learn.ts";
+import type { Lesson } from "../upstream/lesson.ts";
 import type { Use } from "../upstream/lessons.ts";
 
 /** Keeps what refusals teach, and tells of it: in the log, and counted by setting of the dialect. */

@@ -1,5 +1,5 @@
 import type { DialectOverrides } from "../dialects/dialect.ts";
-import type { Lesson } from "./learn.ts";
+import type { Lesson } from "./lesson.ts";
 
 const lifetime = 3_600_000;
 const maxModels = 1_000;

@@ -3,7 +3,8 @@ import type { Dialect } from "../../../src/dialects/dialect.ts";
 import { genericLocal } from "../../../src/dialects/generic-local.ts";
 import { generic } from "../../../src/dialects/generic.ts";
 import { parseErrorBody } from "../../../src/openai/error-body.ts";
-import { learnFrom, type Attempt } from "../../../src/upstream/learn.ts";
+import { learnFrom } from "../../../src/upstream/learn.ts";
+import type { Attempt } from "../../../src/upstream/lesson.ts";
 
 const body = {
   model: "m",
