@@ -32,7 +32,12 @@ export function sendError(reply: FastifyReply, error: ProxyError, shape: ErrorSh
 }
 
 export function sendJson(reply: FastifyReply, value: unknown): FastifyReply {
-  return reply.header("content-type", "application/json; charset=utf-8").send(toJsonText(value));
+  return sendJsonText(reply, toJsonText(value));
+}
+
+/** JSON that is printed already. */
+export function sendJsonText(reply: FastifyReply, json: string): FastifyReply {
+  return reply.header("content-type", "application/json; charset=utf-8").send(json);
 }
 
 /** JSON text as OpenAI's API sends it; as bytes, since to a text Fastify would add a charset. */
