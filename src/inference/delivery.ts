@@ -3,6 +3,7 @@ import { ProxyError, toProxyError, whileRunning } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { StreamFormat } from "../server/stream-format.ts";
 import { StreamWriter } from "../server/stream-writer.ts";
+import { answerFields } from "./answer-fields.ts";
 import type { Exchange } from "./exchange.ts";
 import { explained } from "./explained.ts";
 import type { LineText } from "./line-text.ts";
@@ -158,18 +159,8 @@ export class Delivery {
     return pipeline;
   }
 
-  /** A backend's own words are not logged: some repeat the prompt. */
   #log(outcome: Outcome | "refused", error: ProxyError | undefined): void {
-    const { request, target } = this.#exchange;
-    const { start, end, firstToken } = this.#stopwatch.read();
-    const fields = {
-      route: request.routeOptions.url,
-      model: target.model.name,
-      upstream: target.model.upstream.id,
-      outcome,
-      ms: Math.round(end - start),
-      ...(firstToken === undefined ? {} : { first_token_ms: Math.round(firstToken - start) }),
-    };
+    const fields = answerFields(this.#exchange, this.#stopwatch, outcome);
     if (error === undefined) this.#options.log.info(fields, "answered");
     else this.#options.log.warn({ ...fields, ...describeFailure(error) }, "did not answer");
   }

@@ -7,6 +7,7 @@ import { kindOfRefusal } from "../openai/refusals.ts";
 import { dialectOf } from "../routing/resolve.ts";
 import type { Vector } from "../translate/embeddings.ts";
 import { toMetrics } from "../translate/metrics.ts";
+import { answerFields } from "./answer-fields.ts";
 import { EmbeddingRun } from "./embedding-run.ts";
 import type { Exchange } from "./exchange.ts";
 import { explained } from "./explained.ts";
@@ -98,20 +99,10 @@ export class EmbeddingAnswers {
     });
   }
 
-  /** Neither texts nor a backend's words, some of which repeat them. */
-  #log(
-    { request, target, texts }: EmbeddingQuestion,
-    stopwatch: Stopwatch,
-    error: ProxyError | undefined,
-  ): void {
-    const { start, end } = stopwatch.read();
+  #log(question: EmbeddingQuestion, stopwatch: Stopwatch, error: ProxyError | undefined): void {
     const fields = {
-      route: request.routeOptions.url,
-      model: target.model.name,
-      upstream: target.model.upstream.id,
-      outcome: outcomeOf(error),
-      texts: texts.length,
-      ms: Math.round(end - start),
+      ...answerFields(question, stopwatch, outcomeOf(error)),
+      texts: question.texts.length,
     };
     const { log } = this.#options;
     if (error === undefined) log.info(fields, "answered");

@@ -1,5 +1,6 @@
 import { LineReader } from "../ollama/line-reader.ts";
 import type { ServerSentEvent } from "../openai/server-sent-events.ts";
+import { sendJsonText } from "../server/responses.ts";
 import { chooseStreamFormat } from "../server/stream-format.ts";
 import type { ResponseEncoder } from "../translate/response-encoder.ts";
 import { toMetrics } from "../translate/metrics.ts";
@@ -68,7 +69,7 @@ export class NativeAnswers {
     }
     const lines = await delivery.collect(attempt);
     if (lines === undefined) return;
-    await reply.header("content-type", "application/json; charset=utf-8").send(lines.join("\n"));
+    await sendJsonText(reply, lines.join("\n"));
   }
 
   #within(patience = Number.POSITIVE_INFINITY): DeliveryOptions {

@@ -102,11 +102,7 @@ export class Catalog {
     await this.#freshen();
     const found = this.lookUp(name);
     if (found !== undefined) return found;
-    const now = performance.now();
-    const old = this.#upstreams.filter((upstream) => {
-      return now - (this.#lists.get(upstream) ?? unasked).askedAt > missInterval;
-    });
-    await this.#enough(old);
+    await this.#enough(this.#olderThan(() => missInterval));
     return this.lookUp(name);
   }
 
@@ -166,14 +162,18 @@ export class Catalog {
 
   /** Lists that are merely old are shown while new ones are fetched. */
   async #freshen(): Promise<void> {
-    const now = performance.now();
-    const old = this.#upstreams.filter((upstream) => {
-      const { askedAt, lifetime } = this.#lists.get(upstream) ?? unasked;
-      return now - askedAt > lifetime;
-    });
+    const old = this.#olderThan(({ lifetime }) => lifetime);
     if (old.length === 0) return;
     const asked = this.#enough(old);
     if (this.#index.models.length === 0) await asked;
+  }
+
+  #olderThan(limitOf: (list: UpstreamList) => number): Upstream[] {
+    const now = performance.now();
+    return this.#upstreams.filter((upstream) => {
+      const list = this.#lists.get(upstream) ?? unasked;
+      return now - list.askedAt > limitOf(list);
+    });
   }
 
   /** Until all have answered; but a slow one holds the others' models up for a moment only. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { isValidModelName, withTag } from "../ollama/model-name.ts";
 import { isCapability, type Capability } from "../ollama/responses.ts";
+import { isDeeperThan } from "../openai/json.ts";
 
 /**
  * A model that a user made over another one: exactly what its file in the store holds. It names no
@@ -103,9 +104,4 @@ export function mergeChain(chain: readonly VirtualModel[]): Merged {
 
 function isNoUrl(text: string): boolean {
   return !/:\/\/|^\/\/|\p{Cc}/u.test(text);
-}
-
-function isDeeperThan(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((member) => isDeeperThan(member, levels - 1));
 }

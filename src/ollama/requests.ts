@@ -124,6 +124,19 @@ const schemas = {
   tool: z.looseObject({ function: z.looseObject({ name: z.string() }) }),
 };
 
+/** A message that is nothing but text. */
+export function textMessage(role: string, content: string): Message {
+  return {
+    role,
+    content,
+    thinking: undefined,
+    images: [],
+    toolCalls: [],
+    toolName: undefined,
+    toolCallId: undefined,
+  };
+}
+
 /** @throws ProxyError 400 that names the field. */
 export function parseChatRequest(body: unknown): ChatRequest {
   const { fields, unknown } = foldKeys(body, chatFields);

@@ -30,3 +30,9 @@ export function parseJson(text: string): unknown {
     return undefined;
   }
 }
+
+/** Printing what is nested too deeply would overflow the stack. */
+export function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeperThan(member, levels - 1));
+}

@@ -1,4 +1,4 @@
-import type { GenerateRequest, Message } from "../ollama/requests.ts";
+import { textMessage, type GenerateRequest, type Message } from "../ollama/requests.ts";
 import type { Backend, LoweredRequest } from "./backend.ts";
 import { toChatCompletionRequest } from "./chat-request.ts";
 import { toInsertRequest, toRawRequest, toTemplateRequest } from "./completion-request.ts";
@@ -15,14 +15,14 @@ export function toMessages(
   first: ModelDefaults["messages"] = [],
 ): Message[] {
   const earlier = decodeContext(request.context) ?? [];
-  const system = request.system === "" ? [] : [message("system", request.system)];
+  const system = request.system === "" ? [] : [textMessage("system", request.system)];
   const kept = system.length > 0 ? earlier.filter((turn) => turn.role !== "system") : earlier;
   return [
     ...system,
     ...(request.context.length === 0 ? first : kept).map(({ role, content }) =>
-      message(role, content),
+      textMessage(role, content),
     ),
-    { ...message("user", request.prompt), images: request.images },
+    { ...textMessage("user", request.prompt), images: request.images },
   ];
 }
 
@@ -86,16 +86,4 @@ export function toTemplatedGenerateRequest(
         backend,
         dates,
       );
-}
-
-function message(role: string, content: string): Message {
-  return {
-    role,
-    content,
-    thinking: undefined,
-    images: [],
-    toolCalls: [],
-    toolName: undefined,
-    toolCallId: undefined,
-  };
 }

@@ -1,5 +1,5 @@
 import { parseOptions, type Options } from "../ollama/options.ts";
-import type { ChatRequest, GenerateRequest, Message } from "../ollama/requests.ts";
+import { textMessage, type ChatRequest, type GenerateRequest } from "../ollama/requests.ts";
 
 /** What a model brings to every conversation; the request wins over it. */
 export interface ModelDefaults {
@@ -11,18 +11,27 @@ export interface ModelDefaults {
 }
 
 /**
+ * The turns that a chat with the model begins with.
+ * @param hasSystem whether the client's own first message is a system text
+ */
+export function openingTurns(
+  { system = "", messages }: ModelDefaults,
+  hasSystem: boolean,
+): ModelDefaults["messages"] {
+  return system === "" || hasSystem ? messages : [{ role: "system", content: system }, ...messages];
+}
+
+/**
  * A chat as Ollama merges it: the model's system text unless the client's first message is one, the
  * model's messages, then the client's.
  */
 export function withChatDefaults(request: ChatRequest, model: ModelDefaults): ChatRequest {
-  const { system = "", messages } = model;
-  const needsSystem = system !== "" && request.messages[0]?.role !== "system";
+  const opening = openingTurns(model, request.messages[0]?.role === "system");
   return {
     ...request,
     options: withParameters(request.options, model.parameters),
     messages: [
-      ...(needsSystem ? [toMessage("system", system)] : []),
-      ...messages.map(({ role, content }) => toMessage(role, content)),
+      ...opening.map(({ role, content }) => textMessage(role, content)),
       ...request.messages,
     ],
   };
@@ -45,17 +54,5 @@ function withParameters(options: Options, parameters: ModelDefaults["parameters"
   return {
     known: { ...known, ...options.known },
     unknown: [...new Set([...unknown, ...options.unknown])],
-  };
-}
-
-function toMessage(role: string, content: string): Message {
-  return {
-    role,
-    content,
-    thinking: undefined,
-    images: [],
-    toolCalls: [],
-    toolName: undefined,
-    toolCallId: undefined,
   };
 }

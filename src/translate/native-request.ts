@@ -1,5 +1,5 @@
 import { asArray, asObject, asText, type JsonObject } from "../openai/json.ts";
-import type { ModelDefaults } from "./model-defaults.ts";
+import { openingTurns, type ModelDefaults } from "./model-defaults.ts";
 
 /** What a request asks of a real Ollama. */
 export type NativeUse = "chat" | "generate" | "embed" | "show";
@@ -56,13 +56,12 @@ export function withNativeDefaults(
     : { body: merged, ignored: [] };
 }
 
-function withChat(body: JsonObject, { system = "", template = "", messages }: ModelDefaults) {
+function withChat(body: JsonObject, model: ModelDefaults) {
   const given = asArray(body["messages"]);
-  const needsSystem = system !== "" && asObject(given[0])?.["role"] !== "system";
-  const first = needsSystem ? [{ role: "system", content: system }] : [];
+  const opening = openingTurns(model, asObject(given[0])?.["role"] === "system");
   return {
-    body: { ...body, messages: [...first, ...messages, ...given] },
-    ignored: template === "" ? [] : ["template"],
+    body: { ...body, messages: [...opening, ...given] },
+    ignored: model.template ? ["template"] : [],
   };
 }
 

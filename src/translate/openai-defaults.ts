@@ -2,7 +2,7 @@ import type { Dialect } from "../dialects/dialect.ts";
 import { parseOptions, type Options, type OptionName } from "../ollama/options.ts";
 import { asArray, asObject, type JsonObject } from "../openai/json.ts";
 import type { Backend, Lowered } from "./backend.ts";
-import type { ModelDefaults } from "./model-defaults.ts";
+import { openingTurns, type ModelDefaults } from "./model-defaults.ts";
 import { lowerOptions } from "./sampling.ts";
 
 /** A route of `/v1`, and the room it has for what a model brings. */
@@ -97,12 +97,11 @@ function lowerParameters(
   return { fields, ignored: stops.length > 0 ? [...ignored, "options.stop"] : ignored };
 }
 
-function asTurns(body: JsonObject, { system = "", messages }: ModelDefaults): Lowered {
+function asTurns(body: JsonObject, model: ModelDefaults): Lowered {
   const given = asArray(body["messages"]);
   if (given.length === 0) return { fields: {}, ignored: [] };
-  const needsSystem = system !== "" && !isSystem(given[0]);
-  const first = needsSystem ? [{ role: "system", content: system }] : [];
-  return { fields: { messages: [...first, ...messages, ...given] }, ignored: [] };
+  const messages = [...openingTurns(model, isSystem(given[0])), ...given];
+  return { fields: { messages }, ignored: [] };
 }
 
 /** @param turns the field of the conversation, which may begin with a system text, too */

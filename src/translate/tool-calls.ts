@@ -1,5 +1,13 @@
 import { ProxyError } from "../errors.ts";
-import { asArray, asObject, asText, isObject, parseJson, type JsonObject } from "../openai/json.ts";
+import {
+  asArray,
+  asObject,
+  asText,
+  isObject,
+  parseJson,
+  type JsonObject,
+  isDeeperThan,
+} from "../openai/json.ts";
 import type { ToolCallEvent } from "./events.ts";
 
 const maxCalls = 128;
@@ -165,11 +173,6 @@ function readArguments(text: string): JsonObject | undefined {
   if (typeof parsed === "string") parsed = parseJson(parsed);
   if (parsed === null || isEmptyList(parsed)) return {};
   return isObject(parsed) && !isDeeperThan(parsed, maxDepth) ? parsed : undefined;
-}
-
-function isDeeperThan(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((member) => isDeeperThan(member, levels - 1));
 }
 
 function invalidArguments(): ProxyError {

@@ -37,10 +37,14 @@ function isOfCombination({ text, attempt: { body } }: Complaint): boolean {
   );
 }
 
+function isNoRoute(status: number | undefined): boolean {
+  return status === 404 || status === 405 || status === 501;
+}
+
 /** A route that is not there, where another could do. */
 function isMissingRoute({ status }: Refusal, { path, dialect }: Attempt): boolean {
   return (
-    (status === 404 || status === 405 || status === 501) &&
+    isNoRoute(status) &&
     path === dialect.insert?.path &&
     dialect.insert.shape !== "tokens" &&
     dialect.completions !== null
@@ -61,9 +65,7 @@ function refusesBareText({ status, message }: Refusal, { path, body, dialect }: 
   return (
     path === dialect.completions &&
     body["suffix"] === undefined &&
-    (status === 404 ||
-      status === 405 ||
-      status === 501 ||
+    (isNoRoute(status) ||
       /is a chat model|v1\/chat\/completions|completion operation does not work/i.test(message))
   );
 }
