@@ -6,6 +6,10 @@ export default defineConfig({
     exclude: ["test/interop/**"],
     pool: "forks",
     testTimeout: 20_000,
-    reporters: ["default", "./test/support/counting-reporter.ts"],
+    reporters: [
+      "default",
+      "./test/faults/matrix/reporter.ts",
+      "./test/support/counting-reporter.ts",
+    ],
   },
 });

@@ -75,6 +75,8 @@ export async function startProxy(backendPort, { main, profileFolder }) {
       OPENAI_API_KEY: "bench",
       OLLAMA_HOST: `127.0.0.1:${port}`,
       PROXY_LOG_LEVEL: "warn",
+      // The pipe has no queue either.
+      OLLAMA_NUM_PARALLEL: "100000",
     },
   });
   const pid = keep(child);

@@ -1,38 +1,41 @@
 import { randomInt } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ConfigError } from "./config/config-error.ts";
 import { adminAddress, listenAddress } from "./config/listen-address.ts";
-import { ConfigError } from "./config/load.ts";
+import { changesAtStart, withStartSettings } from "./config/start-settings.ts";
 import type { Config } from "./config/schema.ts";
 import { ProxyError } from "./errors.ts";
-import type { Services } from "./handlers/services.ts";
-import { Answers } from "./inference/answers.ts";
-import { EmbeddingAnswers } from "./inference/embedding-answers.ts";
-import { IgnoredNotes } from "./inference/ignored-notes.ts";
-import { LearnedNotes } from "./inference/learned-notes.ts";
-import { NativeAnswers } from "./inference/native-answers.ts";
+import { Generation, type Lasting } from "./generation.ts";
+import { Generations } from "./generations.ts";
+import { upstreamReadings } from "./handlers/admin.ts";
+import { AnswerReports } from "./inference/answer-reports.ts";
+import { RequestLog } from "./observe/request-log.ts";
 import { RunningAnswers } from "./inference/running.ts";
 import { Blobs } from "./models/blobs.ts";
-import { Cards } from "./models/cards.ts";
-import { Catalog } from "./models/catalog.ts";
-import { Control } from "./models/control.ts";
+import type { Catalog } from "./models/catalog.ts";
 import { FileStore } from "./models/file-store.ts";
-import { Library } from "./models/library.ts";
-import { LoadedModels } from "./models/loaded-models.ts";
+import type { Library } from "./models/library.ts";
 import { MemoryStore } from "./models/memory-store.ts";
-import type { Logger } from "./observe/logger.ts";
+import type { Logger, ProcessLogger } from "./observe/logger.ts";
 import { Metrics } from "./observe/metrics.ts";
-import { parseKeepAlive } from "./ollama/duration.ts";
-import { adminRoutes, routes } from "./routes.ts";
+import { UpstreamLog } from "./observe/upstream-log.ts";
 import { Guard } from "./server/guard.ts";
 import { createHttpServer } from "./server/http-server.ts";
-import { Upstream } from "./upstream/upstream.ts";
+import { Overload } from "./server/overload.ts";
 
 export interface App {
   readonly catalog: Catalog;
   readonly library: Library;
+  readonly metrics: Metrics;
   /** @returns the port */
   listen(): Promise<number>;
+  /**
+   * New requests are answered as this configuration says; those that run end as they began.
+   * @returns the settings that only a restart would change
+   * @throws ConfigError, and nothing has changed
+   */
+  reload(config: Config): Promise<readonly string[]>;
   /**
    * Lets running answers end: first `/readyz` says no, after `drain_delay` nothing new is let in, and
    * after `drain_timeout` what still runs ends with an error.
@@ -45,55 +48,59 @@ export interface App {
 /** Milliseconds for the last words of interrupted answers; a client may not even be reading. */
 const lastWords = 500;
 
-/** The composition root: everything is made here, once, and handed down. */
-export async function createApp(config: Config, log: Logger): Promise<App> {
+/** The composition root, with `Generation`: everything is made there or here, and handed down. */
+export async function createApp(config: Config, log: ProcessLogger): Promise<App> {
   const address = listenAddress(config);
   const lifecycle = { draining: false };
-  const upstreams = config.upstreams.map((upstream) => new Upstream(upstream, config.timeouts));
-  const catalog = new Catalog(upstreams, log);
-  const cards = new Cards(config, new Date());
+  const overload = new Overload(config.overload, log);
   const { data_dir } = config;
   const store = data_dir === undefined ? new MemoryStore() : new FileStore(data_dir, log);
   const blobs = new Blobs(data_dir);
-  const library = new Library(catalog, store);
-  const control = new Control(catalog, log);
-  const defaultKeepAlive = parseKeepAlive(config.keep_alive) ?? 0;
-  const loaded = new LoadedModels({ cards, catalog, library, control, defaultKeepAlive });
   const running = new RunningAnswers();
   const metrics = new Metrics();
-  const ignored = new IgnoredNotes(config.strict, log, metrics);
-  const learned = new LearnedNotes(log, metrics);
-  const answers = new Answers({ config, log, running, ignored, learned, newId });
-  const embeddings = new EmbeddingAnswers({ config, log, running, ignored, learned });
-  const native = new NativeAnswers({ config, log, running, ignored });
-  const services: Services = {
-    config,
-    catalog,
-    library,
+  const requests = new RequestLog(log, config.path_prefix);
+  const lasting: Lasting = {
+    log,
     store,
     blobs,
-    cards,
-    loaded,
-    answers,
-    embeddings,
-    native,
-    control,
     metrics,
     lifecycle,
+    overload,
+    running,
+    reports: new AnswerReports(requests, metrics),
+    used: new Map(),
+    events: new UpstreamLog(log, metrics.upstreams),
+    newId,
+    startedAt: new Date(),
+    checkHost: address.loopback,
+    hostname: hostname(),
   };
-  const admin = await createAdmin(services, log);
+  const generations = new Generations(new Generation(config, lasting), log);
+  const current = () => generations.current;
+  metrics.watchLog(() => log.dropped());
+  metrics.upstreams.watch(() => upstreamReadings(current().services.catalog));
+  metrics.watchRequests(() => requests.underWay);
+  const admin = await createAdmin(generations, log);
   const server = await createHttpServer({
-    routes: routes(services),
-    guard: new Guard({
-      checkHost: address.loopback,
-      hostname: hostname(),
-      origins: config.origins,
-      apiKey: config.api_key,
-    }),
+    // The table is the same in each generation; what is behind it is not.
+    routes: current().routes.map((route, place) => ({
+      ...route,
+      handler: (request, reply) => current().answer(place, request, reply),
+    })),
+    guard: {
+      allowsHost: (header) => current().guard.allowsHost(header),
+      allowsOrigin: (origin) => current().guard.allowsOrigin(origin),
+      allowsKey: (authorization) => current().guard.allowsKey(authorization),
+    },
+    onOpened: () => requests.opened(),
+    onClosed: (request, reply, milliseconds, thrown) =>
+      requests.closed(request, reply, milliseconds, thrown),
     log,
     pathPrefix: config.path_prefix,
     maxBody: config.max_body,
     requestTimeout: config.timeouts.request_body,
+    overload,
+    onShed: (pressure) => metrics.countShed(pressure),
   });
   const hurry = new AbortController();
   const interrupt = () => {
@@ -102,21 +109,39 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     setTimeout(() => server.cut(), lastWords).unref();
   };
   return {
-    catalog,
-    library,
+    get catalog() {
+      return current().services.catalog;
+    },
+    get library() {
+      return current().services.library;
+    },
+    metrics,
     listen: async () => {
       await admin?.listen();
-      return server.listen(address.host, address.port);
+      const port = await server.listen(address.host, address.port);
+      overload.start();
+      current().healthChecks.start();
+      return port;
+    },
+    reload: async (wanted) => {
+      const next = withStartSettings(wanted, config);
+      // Both throw where this would let strangers in.
+      listenAddress(next);
+      adminAddress(next);
+      await generations.replace((earlier) => new Generation(next, lasting, earlier));
+      return changesAtStart(wanted, config);
     },
     drain: async (immediately = false) => {
       lifecycle.draining = true;
+      const { shutdown } = current().services.config;
       server.startDraining();
-      if (!immediately) await wait(config.shutdown.drain_delay, hurry.signal);
-      const deadline = setTimeout(interrupt, config.shutdown.drain_timeout);
+      if (!immediately) await wait(shutdown.drain_delay, hurry.signal);
+      const deadline = setTimeout(interrupt, shutdown.drain_timeout);
       await server.close();
       clearTimeout(deadline);
+      overload.stop();
       await admin?.close();
-      await Promise.all(upstreams.map((upstream) => upstream.close()));
+      await generations.close();
       await blobs.close();
     },
     interrupt,
@@ -129,13 +154,20 @@ interface Admin {
 }
 
 /** The second listener, where one is configured. It goes on until the last answer has ended. */
-async function createAdmin(services: Services, log: Logger): Promise<Admin | undefined> {
+async function createAdmin(generations: Generations, log: Logger): Promise<Admin | undefined> {
+  const { adminRoutes, services } = generations.current;
   const { config, metrics } = services;
   const address = adminAddress(config);
   if (address === undefined) return undefined;
   metrics.watchProcess();
+  const requests = new RequestLog(log, "");
   const server = await createHttpServer({
-    routes: adminRoutes(services),
+    onOpened: () => requests.opened(),
+    onClosed: (...closed) => requests.closed(...closed),
+    routes: adminRoutes.map((route, place) => ({
+      ...route,
+      handler: (request, reply) => generations.current.adminRoutes[place]?.handler(request, reply),
+    })),
     guard: new Guard({
       checkHost: address.loopback,
       hostname: hostname(),

@@ -19,6 +19,8 @@ const errorTable = {
   upstream_malformed: { status: 502, type: "api_error" },
   upstream_truncated: { status: 502, type: "api_error" },
   client_closed: { status: 499, type: "api_error" },
+  server_busy: { status: 503, type: "api_error" },
+  no_upstream: { status: 503, type: "api_error" },
   shutting_down: { status: 503, type: "api_error" },
   store_failed: { status: 500, type: "api_error" },
   internal: { status: 500, type: "api_error" },
@@ -47,6 +49,8 @@ export interface ProxyErrorOptions {
   /** The short cause told on a stream that had begun, where it differs from the message. */
   readonly reason?: string;
   readonly refusal?: Refusal;
+  /** The backend may have done the work, and billed it, all the same. */
+  readonly ambiguous?: boolean;
   readonly cause?: unknown;
 }
 
@@ -58,6 +62,7 @@ export class ProxyError extends Error {
   readonly reason: string;
   /** Of a backend; what it names can be left out of another try. */
   readonly refusal: Refusal | undefined;
+  readonly ambiguous: boolean;
 
   constructor(code: ErrorCode, message: string, options: ProxyErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -67,6 +72,7 @@ export class ProxyError extends Error {
     this.retryAfter = options.retryAfter;
     this.reason = options.reason ?? message;
     this.refusal = options.refusal;
+    this.ambiguous = options.ambiguous ?? false;
   }
 
   /** OpenAI's `error.type` for this failure, as Ollama's own `/v1` routes name it. */
@@ -93,6 +99,17 @@ export function contextOverflow(): ProxyError {
     "the prompt is longer than the context length currently available to the model; shorten the prompt, adjust the context length in settings, or use a model with a longer context length";
   const refusal = { status: undefined, message, locations: [] };
   return new ProxyError("context_overflow", message, { refusal });
+}
+
+/** This proxy's own refusal, not a backend's: no more may wait. Ollama's text. */
+export function serverBusy(): ProxyError {
+  const message = "server busy, please try again.  maximum pending requests exceeded";
+  return new ProxyError("server_busy", message, { retryAfter: 1 });
+}
+
+/** Every backend of the model is left alone for now. */
+export function noHealthyUpstream(model: string, retryAfter: number): ProxyError {
+  return new ProxyError("no_upstream", `no healthy upstream for model '${model}'`, { retryAfter });
 }
 
 /** Ollama's text for a model nobody serves; `ollama run` pulls when it sees this 404. */

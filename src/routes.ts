@@ -19,8 +19,8 @@ import type { NativeUse } from "./translate/native-request.ts";
 /** Every route, one line each. Start reading here. */
 export function routes(services: Services): Route[] {
   const table = [
-    ollama("HEAD GET", "/", root),
-    ollama("HEAD GET", "/api/version", version),
+    light("/", root),
+    light("/api/version", version),
     ollama("HEAD GET", "/api/tags", list),
     ollama("GET", "/api/ps", processes),
     native("show", "/api/show", show),
@@ -52,8 +52,8 @@ export function routes(services: Services): Route[] {
     passed("/responses", "responses"),
     passed("/messages", "anthropic"),
 
-    { ...ollama("HEAD GET", "/healthz", healthz), open: true },
-    { ...ollama("HEAD GET", "/readyz", readyz), open: true },
+    { ...light("/healthz", healthz), open: true },
+    { ...light("/readyz", readyz), open: true },
   ];
   return served(table, services);
 }
@@ -76,6 +76,11 @@ type Line = Omit<Route, "handler"> & { readonly handler: ServiceHandler };
 
 function ollama(methods: string, path: string, handler: ServiceHandler): Line {
   return { methods: methods.split(" ") as Method[], path, handler, errors: "ollama" };
+}
+
+/** A route that answers however much there is to do. */
+function light(path: string, handler: ServiceHandler): Line {
+  return { ...ollama("HEAD GET", path, handler), light: true };
 }
 
 /** A route that a real Ollama answers itself for its own models. */

@@ -1,92 +1,135 @@
-import { randomBytes } from "node:crypto";
-import { request } from "undici";
-import { createApp, type App } from "../app.ts";
+import type { App } from "../app.ts";
 import type { Config, UpstreamConfig } from "../config/schema.ts";
 import { upstreamStates, type UpstreamState } from "../handlers/admin.ts";
-import { Cards } from "../models/cards.ts";
-import type { Explanation } from "../models/explanation.ts";
-import type { LibraryModel } from "../models/library.ts";
-import { createLogger } from "../observe/logger.ts";
-import { asObject, asText } from "../openai/json.ts";
-import type { OptionName } from "../ollama/options.ts";
+import { keyUse, keyVerdicts, type KeyVerdict, type Look } from "./check-keys.ts";
+import { startLoneProxy, type LoneProxy } from "./check-proxy.ts";
+import { askModels, type CheckedRequests, type RequestOptions } from "./check-requests.ts";
 
 /** What one backend turned out to be. */
-export interface CheckedBackend {
+export interface CheckedBackend extends CheckedRequests {
   /** Host and port. */
   readonly address: string;
+  readonly state: Pick<
+    UpstreamState,
+    "id" | "dialect" | "because" | "models" | "reachable" | "problem" | "lessons"
+  >;
   /** Its list of models was not asked for, as the configuration has one. */
   readonly listConfigured: boolean;
-  readonly state: UpstreamState;
-  readonly request?: CheckedRequest;
-  /** What is known of the model that was named, and who says so. */
-  readonly card?: readonly Explanation[];
+  /** Milliseconds to get that list. */
+  readonly latency?: number;
+  /** By place in the configuration; a single one where there is no key. */
+  readonly keys: readonly KeyVerdict[];
+  /** The models it serves, for routes to be checked against. */
+  readonly served: readonly ServedModel[];
 }
 
-interface CheckedRequest {
-  /** As the backend knows it. */
-  readonly model: string;
-  /** Of the last try. */
-  readonly milliseconds: number;
-  /** Why there is no answer. */
-  readonly problem?: string;
-  /** What the backend can't be told. */
-  readonly ignored: readonly string[];
+export interface ServedModel {
+  /** The backend's. */
+  readonly id: string;
+  /** The clients'. */
+  readonly name: string;
 }
 
-export interface CheckedRequestOptions {
-  /** Whether a model may be asked, which costs a token. */
-  readonly request: boolean;
-  /** Else the first model that seems made for chats. */
-  readonly model?: string;
-}
-
-/** Milliseconds a backend may be silent; a server's own limit is long enough to load a model. */
-const patience = 60_000;
-/** A request learns a few things at most, and what it learned holds for the next. */
-const maxTries = 5;
+/** Milliseconds. */
+const lookTimeout = 5_000;
 
 /**
- * Looks at one backend through a proxy of its own, so that what is seen is what the proxy does: how
- * it knows the dialect, what it learns from refusals, what it leaves out.
+ * Looks at one backend through proxies of its own, so that what is seen is what a user gets: how the
+ * dialect is known, what is learned from refusals, what is left out, and what each feature comes to.
  */
 export async function checkBackend(
   config: Config,
   upstream: UpstreamConfig,
-  options: CheckedRequestOptions,
+  options: RequestOptions,
   output: NodeJS.WritableStream,
 ): Promise<CheckedBackend> {
-  // Else whoever finds the port could use the backend meanwhile, with its owner's key.
-  const key = randomBytes(32).toString("hex");
-  const alone: Config = {
-    ...config,
-    upstreams: [upstream],
-    listen: "127.0.0.1:0",
-    api_key: key,
-    path_prefix: "",
-    admin: {},
-    strict: false,
-    timeouts: {
-      ...config.timeouts,
-      first_byte: Math.min(config.timeouts.first_byte, patience),
-    },
-  };
-  const app = await createApp(alone, createLogger({ level: "silent", text: false, output }));
-  const port = await app.listen();
+  const open: OpenProxy = (key) => startLoneProxy(config, withKey(upstream, key), output);
+  const secrets = upstream.auth === "none" ? [] : (upstream.api_key ?? []);
+  const looks = await lookWithEach(secrets, upstream, open);
+  const used = Math.max(looks.indexOf("listed"), 0);
+  const proxy = await open(secrets[used]);
   try {
-    const cards = new Cards(alone, new Date());
-    const named = options.model === undefined ? undefined : await app.library.find(options.model);
-    const model = options.model === undefined ? await firstChatModel(app, cards) : named;
-    const isAsked = options.request && model !== undefined;
-    const asked = isAsked ? await ask(app, model, { port, key }) : undefined;
+    const look = await lookThrough(proxy, upstream);
+    const isGuarded =
+      look === "listed" &&
+      secrets.length > 0 &&
+      (await lookOnce(undefined, upstream, open)) === "rejected";
+    const latency = look === "listed" ? await timeOfLook(proxy.app) : undefined;
+    const asked = await askModels(proxy, config, upstream, options);
+    const keys = keyVerdicts({
+      looks: looks.length > 0 ? looks : [look],
+      isListGuarded: isGuarded,
+      used,
+      use: keyUse(asked.findings.chat),
+      hasKeys: secrets.length > 0,
+    });
     return {
       address: new URL(upstream.base_url).host,
       listConfigured: upstream.models !== undefined,
-      state: stateOf(app),
-      ...(asked === undefined ? {} : { request: asked }),
-      ...(named === undefined ? {} : { card: cards.explain(named) }),
+      state: stateOf(proxy.app),
+      keys,
+      served: await servedBy(proxy.app),
+      ...(latency === undefined ? {} : { latency }),
+      ...asked,
     };
   } finally {
-    await app.drain(true);
+    await proxy.close();
+  }
+}
+
+/** With this one of its keys, or with none. */
+type OpenProxy = (key: string | undefined) => Promise<LoneProxy>;
+
+function withKey(upstream: UpstreamConfig, key: string | undefined): UpstreamConfig {
+  const { api_key: _, ...rest } = upstream;
+  return key === undefined ? rest : { ...rest, api_key: [key] };
+}
+
+/** A single key needs no look of its own. */
+async function lookWithEach(
+  secrets: readonly string[],
+  upstream: UpstreamConfig,
+  open: OpenProxy,
+): Promise<Look[]> {
+  if (upstream.models !== undefined) return secrets.map(() => "not asked");
+  const looks: Look[] = [];
+  for (const secret of secrets.length > 1 ? secrets : []) {
+    // One that can't be reached can't be reached with the next key either.
+    const isGone = looks.at(-1) === "failed";
+    looks.push(isGone ? "failed" : await lookOnce(secret, upstream, open));
+  }
+  return looks;
+}
+
+async function lookOnce(
+  key: string | undefined,
+  upstream: UpstreamConfig,
+  open: OpenProxy,
+): Promise<Look> {
+  const proxy = await open(key);
+  try {
+    return await lookThrough(proxy, upstream);
+  } finally {
+    await proxy.close();
+  }
+}
+
+async function lookThrough({ app }: LoneProxy, upstream: UpstreamConfig): Promise<Look> {
+  await app.catalog.list();
+  if (upstream.models !== undefined) return "not asked";
+  const problem = app.catalog.lists[0]?.problem;
+  if (problem === undefined) return "listed";
+  return problem.code === "upstream_unauthorized" ? "rejected" : "failed";
+}
+
+/** On a connection that is there already. */
+async function timeOfLook(app: App): Promise<number | undefined> {
+  const start = performance.now();
+  try {
+    await app.catalog.lists[0]?.upstream.look(lookTimeout);
+    return performance.now() - start;
+  } catch {
+    return undefined;
   }
 }
 
@@ -96,76 +139,7 @@ function stateOf(app: App): UpstreamState {
   return state;
 }
 
-/** Lists name more than chat models, and most don't say which is which. */
-const otherKinds =
-  /embed|rerank|moderation|whisper|transcribe|tts|dall-e|image|sora|realtime|davinci|babbage/i;
-
-async function firstChatModel(app: App, cards: Cards): Promise<LibraryModel | undefined> {
-  const chats = (model: LibraryModel) => {
-    const { capabilities, capabilitiesKnown } = cards.facts(model);
-    return capabilitiesKnown
-      ? capabilities.includes("completion")
-      : !otherKinds.test(model.entry.id);
-  };
-  return (await app.catalog.list()).find(chats);
-}
-
-/** A value for every option, none of them a default: some backends refuse only what differs. */
-const everyOption: { readonly [Name in OptionName]: unknown } = {
-  num_keep: 1,
-  seed: 1,
-  num_predict: 1,
-  top_k: 30,
-  top_p: 0.8,
-  min_p: 0.02,
-  typical_p: 0.9,
-  repeat_last_n: 32,
-  temperature: 0.5,
-  repeat_penalty: 1.05,
-  presence_penalty: 0.1,
-  frequency_penalty: 0.1,
-  stop: ["###"],
-  num_ctx: 2048,
-  num_batch: 256,
-  num_gpu: 1,
-  main_gpu: 0,
-  num_thread: 2,
-  draft_num_predict: 2,
-  use_mmap: true,
-};
-
-/** Asks for one token. A refusal costs none, so a request that taught something is made again. */
-async function ask(
-  app: App,
-  model: LibraryModel,
-  { port, key }: { readonly port: number; readonly key: string },
-): Promise<CheckedRequest> {
-  const lessons = () => stateOf(app).lessons.flatMap(({ what }) => what).length;
-  for (let left = maxTries; ; left -= 1) {
-    const before = lessons();
-    const start = performance.now();
-    const { statusCode, headers, body } = await request(`http://127.0.0.1:${port}/api/chat`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${key}` },
-      // The proxy in between has all the limits of time that are needed.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      body: JSON.stringify({
-        model: model.name,
-        messages: [{ role: "user", content: "Say hello." }],
-        stream: false,
-        logprobs: true,
-        top_logprobs: 1,
-        options: everyOption,
-      }),
-    });
-    const error = asText(asObject(await body.json())?.["error"]);
-    if (statusCode !== 200 && left > 1 && lessons() > before) continue;
-    return {
-      model: model.entry.id,
-      milliseconds: performance.now() - start,
-      ...(statusCode === 200 ? {} : { problem: error ?? `status ${statusCode}` }),
-      ignored: headers["x-proxy-ignored"]?.toString().split(", ") ?? [],
-    };
-  }
+async function servedBy({ catalog }: App): Promise<ServedModel[]> {
+  const models = await catalog.list();
+  return models.map(({ name, entry }) => ({ id: entry.id, name }));
 }

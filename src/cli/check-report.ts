@@ -1,7 +1,10 @@
-import { stripVTControlCharacters } from "node:util";
 import type { UpstreamState } from "../handlers/admin.ts";
 import type { Explanation } from "../models/explanation.ts";
 import type { CheckedBackend } from "./check-backend.ts";
+import { sum } from "./check-cost.ts";
+import { probeNames, type ProbeName } from "./check-probes.ts";
+import type { CheckedRoute, Listed } from "./check-routes.ts";
+import { columns, printable } from "./check-table.ts";
 
 /** What a proxy that serves already has learned; undefined where none answers. */
 export interface RunningProxy {
@@ -11,134 +14,210 @@ export interface RunningProxy {
 
 export interface CheckFacts {
   readonly backends: readonly CheckedBackend[];
+  readonly routes: readonly CheckedRoute[];
   /** The model that was to be asked, if no backend has it. */
   readonly unknownModel?: string;
   /** Absent where no admin listener is configured. */
   readonly running?: RunningProxy | undefined;
 }
 
-const width = 100;
-
-interface Column {
-  readonly title: string;
-  readonly cell: (backend: CheckedBackend) => string;
+/** Undefined where its list was not asked for, and no answer shows it. */
+export function isReachable({
+  state,
+  listConfigured,
+  findings,
+}: CheckedBackend): boolean | undefined {
+  if (!listConfigured) return state.reachable;
+  return findings.chat.result === "yes" ? true : undefined;
 }
 
-const columns: readonly Column[] = [
-  { title: "Backend", cell: ({ state }) => state.id },
-  { title: "Address", cell: ({ address }) => address },
-  { title: "Reachable", cell: reachable },
-  { title: "Dialect", cell: ({ state }) => `${state.dialect} (by ${state.because})` },
-  { title: "Models", cell: ({ state }) => String(state.models) },
-  { title: "Request", cell: requestOutcome },
+/** Whether nothing is left to repair; what a backend can't do is nothing to repair. */
+export function isWell({ state, keys, findings }: CheckedBackend): boolean {
+  const { result } = findings.chat;
+  return (
+    state.problem === undefined &&
+    state.models > 0 &&
+    !keys.includes("rejected") &&
+    (result === "yes" || result === "not tried")
+  );
+}
+
+/** Whether the command's exit code is 0. */
+export function isAllWell({ backends, unknownModel }: CheckFacts): boolean {
+  return unknownModel === undefined && backends.every(isWell);
+}
+
+/** What `check` prints: a column for each backend, what needs more words below it. */
+export function checkReport({ backends, routes, unknownModel, running }: CheckFacts): string {
+  const sections = [
+    ...inBlocks(backends).map((block) => table(block)),
+    ...backends.map((backend) => titled(backend.state.id, notesOn(backend))),
+    unknownModel === undefined ? [] : [`No backend lists ${printable(unknownModel)}.`],
+    routeLines(routes),
+    costLines(backends),
+    runningLines(running),
+  ];
+  const text = sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.map((line) => `  ${line}`.trimEnd()).join("\n"))
+    .join("\n\n");
+  return `\n${text}\n\n`;
+}
+
+const rows: readonly (readonly [title: string, cell: (backend: CheckedBackend) => string])[] = [
+  ["Backend", ({ state }) => state.id],
+  ["Address", ({ address }) => address],
+  ["Reachable", reachable],
+  ["Latency", ({ latency }) => (latency === undefined ? "-" : time(latency))],
+  ["Key valid", ({ keys }) => tally(keys)],
+  ["Dialect", ({ state }) => state.dialect],
+  ["  known by", ({ state }) => state.because],
+  ["Models", ({ state }) => String(state.models)],
+  ["  chats", ({ model = "-" }) => model],
+  ["  embeds", ({ embeddingModel = "-" }) => embeddingModel],
+  ["First token", ({ firstToken }) => (firstToken === undefined ? "-" : time(firstToken))],
+  ...probeNames.map(
+    (name) => [titleOf(name), ({ findings }: CheckedBackend) => findings[name].result] as const,
+  ),
 ];
 
-/** Whether nothing is left to repair. */
-export function isWell({ state, request }: CheckedBackend): boolean {
-  return state.problem === undefined && state.models > 0 && request?.problem === undefined;
+function titleOf(name: ProbeName): string {
+  return {
+    chat: "Chat",
+    streaming: "Streaming",
+    tools: "Tools",
+    json_schema: "JSON schema",
+    thinking: "Thinking",
+    vision: "Vision",
+    embeddings: "Embeddings",
+    fim: "FIM",
+  }[name];
 }
 
-/** What `check` prints: a row for each backend, what needs more words below it. */
-export function checkReport({ backends, unknownModel, running }: CheckFacts): string {
-  const table = [
-    columns.map(({ title }) => title),
-    ...backends.map((backend) => columns.map(({ cell }) => printable(cell(backend)))),
-  ];
-  const notes = backends.map((backend) => titled(backend.state.id, notesOn(backend)));
-  const unknown =
-    unknownModel === undefined ? [] : [`  No backend lists ${printable(unknownModel)}.`];
-  const sections = [aligned(table), ...notes, unknown, runningNotes(running)];
-  return `\n${sections
-    .filter((lines) => lines.length > 0)
-    .map((lines) => lines.join("\n"))
-    .join("\n\n")}\n\n`;
+const titleWidth = 11;
+/** Of the whole table, and of its narrowest column; what is more goes into a table below. */
+const tableWidth = 80;
+const leastWidth = 11;
+const mostColumns = 6;
+
+function inBlocks(backends: readonly CheckedBackend[]): (readonly CheckedBackend[])[] {
+  const count = Math.ceil(backends.length / mostColumns);
+  const size = Math.ceil(backends.length / count);
+  return Array.from({ length: count }, (_, at) => backends.slice(at * size, (at + 1) * size));
 }
 
-function reachable({ state, listConfigured, request }: CheckedBackend): string {
-  if (!listConfigured) return state.reachable ? "yes" : "no";
-  if (request === undefined) return "not asked";
-  return request.problem === undefined ? "yes" : "see below";
+function table(backends: readonly CheckedBackend[]): string[] {
+  const share = Math.floor((tableWidth - titleWidth - 2) / backends.length) - 2;
+  const limits = backends.map(() => Math.max(leastWidth, share));
+  return columns(
+    rows.map(([title, cell]) => [title, ...backends.map(cell)]),
+    [titleWidth, ...limits],
+  );
 }
 
-function requestOutcome({ request }: CheckedBackend): string {
-  if (request === undefined) return "none";
-  const { model, milliseconds, problem } = request;
-  const time = `${(milliseconds / 1000).toFixed(1)} s`;
-  return `${model} ${problem === undefined ? `answered in ${time}` : "failed"}`;
+function reachable(backend: CheckedBackend): string {
+  const known = isReachable(backend);
+  if (known !== undefined) return known ? "yes" : "no";
+  return backend.findings.chat.result === "not tried" ? "not asked" : "see below";
 }
 
-function notesOn({ state, request, card = [] }: CheckedBackend): string[] {
-  const { problem, lessons, models } = state;
+/** `yes`, or where keys differ `2 yes, 1 rejected`. */
+function tally(verdicts: readonly string[]): string {
+  const kinds = [...new Set(verdicts)];
+  if (kinds.length === 1) return kinds.join("");
+  return kinds
+    .map((kind) => `${verdicts.filter((verdict) => verdict === kind).length} ${kind}`)
+    .join(", ");
+}
+
+function time(milliseconds: number): string {
+  return milliseconds < 1000
+    ? `${Math.round(milliseconds)} ms`
+    : `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+type Note = readonly [name: string, text: string];
+
+/** With the four spaces before and two between, 100 at most. */
+const noteWidth = 94;
+const nameWidth = 20;
+
+function notesOn(backend: CheckedBackend): string[] {
+  const { state, keys, findings, optionsProblem, ignored, card = [] } = backend;
+  const problem = state.problem ?? (state.models === 0 ? "it lists no models" : undefined);
+  const found = probeNames.flatMap((name): Note[] => {
+    const { result, reason } = findings[name];
+    return reason === undefined ? [] : [[titleOf(name), `${result}: ${reason}`]];
+  });
   return [
-    ...(problem === undefined ? [] : note("problem", [problem])),
-    ...(problem === undefined && models === 0 ? note("problem", ["it lists no models"]) : []),
-    ...(request?.problem === undefined ? [] : note("failed", [request.problem])),
-    ...lessons.flatMap(({ what }) => note("learned", what)),
-    ...(request === undefined ? [] : note("not told", request.ignored)),
+    ...notes([
+      ...(problem === undefined ? [] : [["Problem", problem] as const]),
+      ...(new Set(keys).size > 1
+        ? keys.map((verdict, at): Note => [`Key ${at + 1}`, verdict])
+        : []),
+      ...found,
+      ...(optionsProblem === undefined ? [] : [["All options", optionsProblem] as const]),
+      ...state.lessons.map(({ what }): Note => ["Learned", what.join(", ")]),
+      ...(ignored.length === 0 ? [] : [["Not told", ignored.join(", ")] as const]),
+    ]),
     ...cardLines(card),
   ];
 }
 
-/** What is known of a model, each fact with its source. */
-function cardLines(card: readonly Explanation[]): string[] {
-  const rows = card.map(({ fact, value, source }) => [
-    fact,
-    value === true ? "yes" : value === false ? "no" : String(value),
-    source,
-  ]);
-  const widths = [0, 1].map((column) =>
-    Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    `    ${row.map((cell, column) => printable(cell).padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd(),
-  );
+function notes(given: readonly Note[]): string[] {
+  const width = Math.min(nameWidth, Math.max(0, ...given.map(([name]) => name.length)));
+  return columns(given, [width, noteWidth - width]);
 }
 
-function runningNotes(running: RunningProxy | undefined): string[] {
-  if (running === undefined) return [];
-  const { address, upstreams } = running;
-  if (upstreams === undefined) return [`  No proxy answers at ${address} (admin.listen).`];
-  const lessons = upstreams.flatMap(({ id, lessons: learned }) =>
-    learned.flatMap(({ model, what }) => note(id, [`${model}: ${what.join(", ")}`])),
+/** What is known of a model, each fact with its source. */
+function cardLines(card: readonly Explanation[]): string[] {
+  return columns(
+    card.map(({ fact, value, source }) => [
+      fact,
+      value === true ? "yes" : value === false ? "no" : String(value),
+      source,
+    ]),
+    [20, 30, 40],
   );
-  return [
-    `  The proxy at ${address} has learned ${lessons.length === 0 ? "nothing yet." : "in the last hour:"}`,
-    ...lessons,
-  ];
 }
 
 function titled(title: string, lines: readonly string[]): string[] {
-  return lines.length === 0 ? [] : [`  ${title}`, ...lines];
+  return lines.length === 0 ? [] : [title, ...lines.map((line) => `  ${line}`)];
 }
 
-/** A name, and what belongs to it in as many lines as it needs. */
-function note(givenName: string, givenItems: readonly string[]): string[] {
-  const name = printable(givenName);
-  const items = givenItems.map(printable);
-  const indent = 4 + Math.max(9, name.length + 1);
-  const lines: string[] = [];
-  for (const item of items) {
-    const last = lines.at(-1);
-    const joined = `${last}, ${item}`;
-    if (last !== undefined && indent + joined.length < width) lines.splice(-1, 1, joined);
-    else lines.push(item);
-  }
-  return lines.map((line, index) => {
-    const comma = index < lines.length - 1 ? "," : "";
-    return `${(index === 0 ? `    ${name}` : "").padEnd(indent)}${line}${comma}`;
+function routeLines(routes: readonly CheckedRoute[]): string[] {
+  if (routes.length === 0) return [];
+  const lines = routes.flatMap(({ name, policy, targets, fallback }) => {
+    const places = [
+      ...targets.map(({ upstream, model, listed }) => [`${upstream}/${model}`, listedText(listed)]),
+      ...fallback.map(({ model, listed }) => [`else ${model}`, listedText(listed)]),
+    ];
+    const shown = places.length === 0 ? [["nowhere", "no"]] : places;
+    return shown.map((place, at) => (at === 0 ? [name, policy, ...place] : ["", "", ...place]));
   });
+  return columns([["Route", "Policy", "Target", "Listed"], ...lines], [24, 11, 44, 15]);
 }
 
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = columns.map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd(),
-  );
+function listedText(listed: Listed): string {
+  if (typeof listed === "string") return listed;
+  return listed === 1 ? "1 model" : `${listed} models`;
 }
 
-/** Names and texts are the backend's own, and a terminal obeys escape sequences. */
-function printable(text: string): string {
-  return stripVTControlCharacters(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ");
+function costLines(backends: readonly CheckedBackend[]): string[] {
+  const { requests, input, output } = sum(backends.map(({ cost }) => cost));
+  if (requests === 0) return [];
+  const count = requests === 1 ? "1 request" : `${requests} requests`;
+  return [`Asked in ${count}: about ${input} tokens read and ${output} written.`];
+}
+
+function runningLines(running: RunningProxy | undefined): string[] {
+  if (running === undefined) return [];
+  const { address, upstreams } = running;
+  if (upstreams === undefined) return [`No proxy answers at ${address} (admin.listen).`];
+  const lessons = upstreams.flatMap(({ id, lessons: learned }) =>
+    learned.map(({ model, what }): Note => [id, `${model}: ${what.join(", ")}`]),
+  );
+  return lessons.length === 0
+    ? [`The proxy at ${address} has learned nothing yet.`]
+    : titled(`The proxy at ${address} has learned in the last hour:`, notes(lessons));
 }

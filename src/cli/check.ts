@@ -2,35 +2,54 @@ import { request } from "undici";
 import { z } from "zod";
 import { adminAddress } from "../config/listen-address.ts";
 import type { Config } from "../config/schema.ts";
-import { checkBackend, type CheckedRequestOptions } from "./check-backend.ts";
-import { checkReport, isWell, type RunningProxy } from "./check-report.ts";
+import { checkBackend } from "./check-backend.ts";
+import { checkJson } from "./check-json.ts";
+import { checkReport, isAllWell, type CheckFacts, type RunningProxy } from "./check-report.ts";
+import type { RequestOptions } from "./check-requests.ts";
+import { checkRoutes } from "./check-routes.ts";
 import { configure, type ConfigurationOptions } from "./configuration.ts";
 import type { Terminal } from "./serve.ts";
 
-export interface CheckOptions extends ConfigurationOptions, CheckedRequestOptions {}
+export interface CheckOptions extends ConfigurationOptions, RequestOptions {
+  /** For scripts. */
+  readonly json?: boolean;
+}
 
 const runningTimeout = 2_000;
 
 /**
- * Prints how every backend is talked to and what it refuses. The exit code is 0 when all is well.
+ * Prints what every backend is, can do and refuses. The exit code is 0 when all is well.
  * @throws ConfigError in words for the user
  */
 export async function check(options: CheckOptions, terminal: Terminal): Promise<void> {
   const { config, demo } = await configure(options, terminal.environment);
   try {
-    const running = await runningProxy(config);
-    const backends = await Promise.all(
-      config.upstreams.map((upstream) => checkBackend(config, upstream, options, terminal.stderr)),
-    );
-    const { model } = options;
-    const isUnknown = model !== undefined && backends.every(({ card }) => card === undefined);
-    terminal.stdout.write(
-      checkReport({ backends, running, ...(isUnknown ? { unknownModel: model } : {}) }),
-    );
-    terminal.exit(!isUnknown && backends.every(isWell) ? 0 : 1);
+    if (terminal.stderr.isTTY === true) terminal.stderr.write("Looking at the backends …\n");
+    const facts = await lookAtAll(config, options, terminal.stderr);
+    terminal.stdout.write(options.json === true ? checkJson(facts) : checkReport(facts));
+    terminal.exit(isAllWell(facts) ? 0 : 1);
   } finally {
     await demo?.close();
   }
+}
+
+async function lookAtAll(
+  config: Config,
+  options: RequestOptions,
+  output: NodeJS.WritableStream,
+): Promise<CheckFacts> {
+  const running = await runningProxy(config);
+  const backends = await Promise.all(
+    config.upstreams.map((upstream) => checkBackend(config, upstream, options, output)),
+  );
+  const { model } = options;
+  const isUnknown = model !== undefined && backends.every(({ card }) => card === undefined);
+  return {
+    backends,
+    routes: checkRoutes(config, backends),
+    running,
+    ...(isUnknown ? { unknownModel: model } : {}),
+  };
 }
 
 /** What is read of `GET /state`. */

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { otherVariables, variables } from "../config/environment.ts";
-import { ConfigError } from "../config/load.ts";
+import { configurationJsonSchema } from "../config/json-schema.ts";
+import { ConfigError } from "../config/config-error.ts";
 import { check, type CheckOptions } from "./check.ts";
 import type { ConfigurationOptions } from "./configuration.ts";
 import { serve, type Terminal } from "./serve.ts";
@@ -33,12 +34,19 @@ export async function runCli(
     .action((options: ConfigurationOptions) => serve(options, terminal));
   program
     .command("check")
-    .description("tell how each backend is talked to, and what it refuses")
+    .description("tell what each backend is, can do and refuses")
     .option(...configOption)
     .option("-m, --model <name>", "model to ask; default the first of each backend")
     .option("--no-request", "ask no model: nothing that costs tokens")
+    .option("--json", "print JSON, for scripts")
     .addHelpText("after", () => environmentHelp())
     .action((options: CheckOptions) => check(options, terminal));
+  program
+    .command("schema")
+    .description("print the JSON schema of the configuration file, for editors")
+    .action(() => {
+      terminal.stdout.write(`${JSON.stringify(configurationJsonSchema(), null, 2)}\n`);
+    });
   program.addHelpText("after", () => environmentHelp());
   try {
     await program.parseAsync([...argv], { from: "user" });

@@ -32,6 +32,7 @@ export function startupBlock(facts: StartupFacts): string {
     `  Backend     ${backends.join(", ")}: ${facts.because}`,
     `  Models      ${modelsLine(facts)}`,
     ...exposure(config, loopback),
+    ...uncheckedBackends(config),
     ...admin(config),
     ...endOfLife(facts.nodeVersion),
     "",
@@ -56,6 +57,13 @@ function exposure(config: Config, loopback: boolean): string[] {
   return config.api_key === undefined
     ? ["  EXPOSED     other machines can use your backends without any key (PROXY_INSECURE)"]
     : ["  Exposed     other machines can use your backends with the key PROXY_API_KEY"];
+}
+
+function uncheckedBackends({ upstreams }: Config): string[] {
+  const ids = upstreams.filter(({ insecure_tls }) => insecure_tls).map(({ id }) => id);
+  return ids.length === 0
+    ? []
+    : [`  INSECURE    any certificate is taken for that of ${ids.join(", ")} (insecure_tls)`];
 }
 
 function admin(config: Config): string[] {

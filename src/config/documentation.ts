@@ -1,16 +1,12 @@
-import { z } from "zod";
 import { otherVariables, variables } from "./environment.ts";
-import { configSchema } from "./schema.ts";
-
-type Schema = z.core.JSONSchema.JSONSchema;
+import { asSchema, configurationJsonSchema, isDuration, type JsonSchema } from "./json-schema.ts";
 
 /** A group of settings that gets a table of its own. */
 interface Section {
-  /** Empty for the settings at the top of the file. */
+  /** Its key, after that of the section around it where the top of the file has the key as well. */
   readonly name: string;
   readonly kind: "section" | "list" | "map";
-  readonly schema: Schema;
-  readonly defaults: Readonly<Record<string, unknown>>;
+  readonly schema: JsonSchema;
 }
 
 type Row = readonly string[];
@@ -49,18 +45,40 @@ The backend is chosen in this order:
 
 ## The file
 
-The file is YAML. \`\${NAME}\` in a text stands for the environment variable of that name, so that no key
-need be in the file; a variable that is not set stops the start. A duration is a number with a unit
-(\`500ms\`, \`30s\`, \`5m\`, \`1h\`), or a number of seconds.
+The file is YAML. In a text, \`\${NAME}\` stands for the environment variable of that name and
+\`\${file:PATH}\` for what is in a file, without the white space around it, so that no key need be in
+the configuration. A path is sought from the folder of the configuration file. A variable that is not
+set and a file that can't be read stop the start. A duration is a number with a unit (\`500ms\`, \`30s\`,
+\`5m\`, \`1h\`), or a number of seconds.
 
 \`\`\`yaml
 listen: 127.0.0.1:11434
 upstreams:
+  - id: workstation
+    base_url: http://192.168.0.20:8000/v1
+  - id: laptop
+    base_url: http://127.0.0.1:1234/v1
+    limits:
+      concurrent: 2
   - id: openrouter
     base_url: https://openrouter.ai/api/v1
-    api_key: \${OPENROUTER_API_KEY}
-  - id: local
-    base_url: http://127.0.0.1:8080/v1
+    api_key:
+      - \${OPENROUTER_API_KEY}
+      - \${file:secrets/openrouter-key}
+    priority: 10
+routes:
+  gpt-oss:20b:
+    policy: least-busy
+    targets:
+      - upstream: workstation
+        model: openai/gpt-oss-20b
+      - upstream: laptop
+        model: openai/gpt-oss-20b
+    fallback: [openai/gpt-4o-mini]
+  remote/*:
+    targets:
+      - upstream: openrouter
+        model: "*"
 models:
   openai/gpt-4o-mini:
     capabilities: [completion, tools, vision]
@@ -68,16 +86,38 @@ models:
 timeouts:
   first_byte: 15m
 \`\`\`
+
+Here the two machines share the requests for \`gpt-oss:20b\`, and OpenRouter is asked when neither can
+answer. A model without a route is asked of the backends that list it, the least \`priority\` first;
+\`laptop/NAME\` means the model of one backend.
+
+## Changes while it runs
+
+The proxy reads the configuration anew when the file, or another file that it names, changes, and on
+SIGHUP. Requests that run go on as they began. Backends whose settings are the same keep their
+connections. What can't be used is told in the log, with file and line, and the proxy goes on as it
+was. \`listen\`, \`path_prefix\`, \`max_body\`, \`data_dir\`, \`overload\`, \`log\`, \`admin.listen\` and
+\`timeouts.request_body\` only change with a restart, and the log says so.
+
+## In an editor
+
+\`schema/config.schema.json\` in the package describes the file to editors, which then complete settings
+and mark mistakes. \`ollama-openai-proxy schema\` prints it. Editors that use the YAML language server
+find it by the first line of the file:
+
+\`\`\`yaml
+# yaml-language-server: $schema=node_modules/ollama-openai-proxy/schema/config.schema.json
+upstreams:
+  - id: local
+    base_url: http://127.0.0.1:8080/v1
+\`\`\`
 `;
+
+const configuration = configurationJsonSchema();
 
 /** The whole of docs/CONFIGURATION.md. */
 export function configurationMarkdown(): string {
-  const top: Section = {
-    name: "",
-    kind: "section",
-    schema: z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" }),
-    defaults: configSchema.parse({}),
-  };
+  const top: Section = { name: "", kind: "section", schema: configuration };
   return [
     introduction,
     ...unique([top, ...sectionsOf(top)]).map(sectionMarkdown),
@@ -103,66 +143,74 @@ function sectionMarkdown(section: Section): string {
   ].join("\n");
 }
 
-function settingRows({ schema, defaults }: Section): Row[] {
-  return propertiesOf(schema).map(([key, property]) => [
+function settingRows(section: Section): Row[] {
+  const { required = [] } = section.schema;
+  return propertiesOf(section.schema).map(([key, property]) => [
     `\`${key}\``,
-    sectionOf(key, property, {}) === undefined ? typeName(property) : `[below](#${key})`,
-    defaultText(property, defaults[key], schema.required?.includes(key) === true),
+    typeOf(key, property, section),
+    required.includes(key) ? "required" : defaultText(property.default),
     meaningOf(property),
   ]);
+}
+
+function typeOf(key: string, property: JsonSchema, parent: Section): string {
+  const section = sectionOf(key, property, parent);
+  // As GitHub makes anchors of headings.
+  if (section !== undefined) return `[below](#${section.name.replaceAll(".", "")})`;
+  return typeName(property);
 }
 
 /** Beyond as many, values would make a column too wide. */
 const mostShown = 10;
 
-function meaningOf({ description = "", enum: values = [] }: Schema): string {
+function meaningOf({ description = "", enum: values = [] }: JsonSchema): string {
   if (values.length <= mostShown) return description;
   return `${description} One of ${values.map((value) => `\`${String(value)}\``).join(", ")}.`;
 }
 
-function sectionsOf({ schema, defaults }: Section): Section[] {
-  return propertiesOf(schema).flatMap(([key, property]) => {
-    const section = sectionOf(key, property, defaults);
+function sectionsOf(parent: Section): Section[] {
+  return propertiesOf(parent.schema).flatMap(([key, property]) => {
+    const section = sectionOf(key, property, parent);
     return section === undefined ? [] : [section, ...sectionsOf(section)];
   });
 }
 
 /** What has settings of its own: an object, a list of objects, a mapping to objects. */
-function sectionOf(
-  name: string,
-  schema: Schema,
-  defaults: Readonly<Record<string, unknown>>,
-): Section | undefined {
-  if (schema.properties !== undefined) {
-    return {
-      name,
-      kind: "section",
-      schema,
-      defaults: (defaults[name] ?? {}) as Section["defaults"],
-    };
-  }
+function sectionOf(key: string, property: JsonSchema, parent: Section): Section | undefined {
+  const isTaken = parent.name !== "" && configuration.properties?.[key] !== undefined;
+  const name = isTaken ? `${parent.name}.${key}` : key;
+  const [schema, ...others] = alternativesOf(property).filter(({ type }) => type !== "null");
+  if (schema === undefined || others.length > 0) return undefined;
+  if (schema.properties !== undefined) return { name, kind: "section", schema };
   const item = asSchema(schema.items);
-  if (item?.properties !== undefined) return { name, kind: "list", schema: item, defaults: {} };
+  if (item?.properties !== undefined) return { name, kind: "list", schema: item };
   const member = asSchema(schema.additionalProperties);
-  if (member?.properties !== undefined) return { name, kind: "map", schema: member, defaults: {} };
+  if (member?.properties !== undefined) return { name, kind: "map", schema: member };
   return undefined;
 }
 
-function typeName(schema: Schema): string {
+function alternativesOf(schema: JsonSchema): JsonSchema[] {
+  return schema.anyOf?.map((alternative) => asSchema(alternative) ?? {}) ?? [schema];
+}
+
+function typeName(schema: JsonSchema): string {
   if (schema.enum !== undefined && schema.enum.length > mostShown) return "a name";
   if (schema.enum !== undefined)
     return schema.enum.map((value) => `\`${String(value)}\``).join(", ");
   if (isDuration(schema)) return "duration";
+  if (schema.anyOf !== undefined) return alternativesOf(schema).map(typeName).join(" or ");
   if (Array.isArray(schema.type)) return schema.type.map((type) => typeName({ type })).join(" or ");
   switch (schema.type) {
     case "string":
-      return schema.format === "uri" ? "URL" : "text";
+      return schema.pattern?.includes("https") === true ? "URL" : "text";
     case "integer":
       return "whole number";
     case "boolean":
       return "true or false";
+    case "null":
+      return "`null`";
     case "array":
-      return `list of ${typeName(asSchema(schema.items) ?? {})}`;
+      return `list of ${typeName(asSchema([schema.items].flat()[0]) ?? {})}`;
     case "object":
       return `mapping to ${typeName(asSchema(schema.additionalProperties) ?? {})}`;
     default:
@@ -170,25 +218,9 @@ function typeName(schema: Schema): string {
   }
 }
 
-/** The only setting type with alternatives: seconds, or a text with a unit. */
-function isDuration(schema: Schema): boolean {
-  const alternatives = (schema.anyOf ?? []).map((alternative) => asSchema(alternative));
-  return (
-    alternatives.some((alternative) => alternative?.type === "number") &&
-    alternatives.some((alternative) => alternative?.pattern !== undefined)
-  );
-}
-
-function defaultText(schema: Schema, value: unknown, required: boolean): string {
-  if (required) return "required";
-  if (isDuration(schema) && typeof value === "number") return `\`${durationText(value)}\``;
-  const isEmpty = typeof value === "object" || value === "" || value === undefined;
-  return isEmpty ? "" : `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
-}
-
-function durationText(milliseconds: number): string {
-  if (milliseconds % 60_000 === 0) return `${milliseconds / 60_000}m`;
-  return milliseconds % 1000 === 0 ? `${milliseconds / 1000}s` : `${milliseconds}ms`;
+function defaultText(value: unknown): string {
+  if (typeof value === "object" || value === "" || value === undefined) return "";
+  return `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
 }
 
 function environmentMarkdown(): string {
@@ -219,15 +251,9 @@ function table(head: Row, rows: readonly Row[]): string {
   );
 }
 
-function propertiesOf(schema: Schema): [string, Schema][] {
+function propertiesOf(schema: JsonSchema): [string, JsonSchema][] {
   return Object.entries(schema.properties ?? {}).map(([key, property]) => [
     key,
     asSchema(property) ?? {},
   ]);
-}
-
-function asSchema(value: unknown): Schema | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Schema)
-    : undefined;
 }

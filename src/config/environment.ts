@@ -48,6 +48,18 @@ export const variables: readonly Variable[] = [
     parse: (text) => (asBoolean(text) ? "debug" : undefined),
     describe: "`1` logs at level debug",
   },
+  {
+    name: "OLLAMA_NUM_PARALLEL",
+    key: "limits.concurrent",
+    parse: (text) => (text === "0" ? undefined : asNumber(text)),
+    describe: "requests that one backend answers at the same time",
+  },
+  {
+    name: "OLLAMA_MAX_QUEUE",
+    key: "limits.queue",
+    parse: asNumber,
+    describe: "requests that wait for one backend",
+  },
   { name: "PROXY_API_KEY", key: "api_key", parse: asText, describe: "key asked of every client" },
   {
     name: "PROXY_INSECURE",

@@ -1,5 +1,5 @@
 import type { Config } from "./schema.ts";
-import { ConfigError } from "./load.ts";
+import { ConfigError } from "./config-error.ts";
 
 export interface ListenAddress {
   readonly host: string;

@@ -1,73 +1,19 @@
 import { z } from "zod";
 import { capabilities } from "../ollama/responses.ts";
-import { dialectIds } from "../dialects/dialects.ts";
 import { overrideFields, type ConfiguredOverrides } from "../dialects/overrides.ts";
-
-/** "500ms", "30s", "5m", "1h", or a number of seconds; becomes milliseconds. */
-const duration = z
-  .union([
-    z.number().nonnegative(),
-    z.string().regex(/^\d+(\.\d+)?(ms|s|m|h)$/, 'expected a duration such as "30s" or "5m"'),
-  ])
-  .transform((value) => {
-    if (typeof value === "number") return value * 1000;
-    const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-    const unit = /[a-z]+$/.exec(value)?.[0] as keyof typeof factor;
-    return Number.parseFloat(value) * factor[unit];
-  });
-
-const dialect = z
-  .enum(dialectIds)
-  .optional()
-  .describe("How it differs from OpenAI's API; told from its address and answers when absent.");
-
-const upstreamSchema = z.strictObject({
-  id: z
-    .string()
-    .regex(/^[A-Za-z0-9._-]{1,64}$/, "expected letters, digits, dots, dashes")
-    .describe("Name of this backend in messages and logs."),
-  base_url: z
-    .url({ protocol: /^https?$/, error: "expected an http or https URL" })
-    .refine((url) => !/^[a-z]+:\/\/[^/]*@/i.test(url), "put the key into api_key, not into the URL")
-    .describe("Address of its OpenAI-compatible API, with `/v1` where it has one."),
-  kind: z
-    .enum(["openai", "ollama"])
-    .default("openai")
-    .describe(
-      "`ollama`: a real Ollama, at its address without `/v1`; its own API is passed on unchanged.",
-    ),
-  api_key: z
-    .string()
-    .optional()
-    .describe("Its key; write `${NAME}` to take it from the environment."),
-  dialect,
-  overrides: overrideFields
-    .transform((given) => given as ConfiguredOverrides)
-    .optional()
-    .describe(
-      "Corrections of that dialect, field by field; of `options`, `ranges` and `think` entry by entry.",
-    ),
-  models: z
-    .array(z.string().min(1))
-    .optional()
-    .describe("Its models by name, for a backend that can't list them."),
-  include: z
-    .array(z.string().min(1))
-    .optional()
-    .describe("Ids of the models to serve; `*` stands for anything. All when absent."),
-  exclude: z
-    .array(z.string().min(1))
-    .optional()
-    .describe("Ids of models not to serve; `*` stands for anything."),
-  rename: z
-    .record(z.string(), z.string().min(1))
-    .optional()
-    .describe("Id of a model: the name that clients see instead."),
-  headers: z
-    .record(z.string(), z.string())
-    .optional()
-    .describe("Headers it wants besides the key, such as an organisation or an API version."),
-});
+import { contradictions } from "./contradictions.ts";
+import { duration, name } from "./fields.ts";
+import {
+  circuitSchema,
+  failoverSchema,
+  healthSchema,
+  limitsSchema,
+  overloadSchema,
+  type policy,
+  routeSchema,
+  timeoutsSchema,
+} from "./traffic-schema.ts";
+import { dialect, upstreamSchema } from "./upstream-schema.ts";
 
 const modelSchema = z.strictObject({
   capabilities: z
@@ -82,22 +28,6 @@ const modelSchema = z.strictObject({
     .transform((given) => given as ConfiguredOverrides)
     .optional()
     .describe("Corrections for this model, laid over those of its backend; `auth` can't be one."),
-});
-
-const timeoutsSchema = z.strictObject({
-  connect: duration
-    .default(5_000)
-    .describe("Connecting to a backend, TLS and name look-up included."),
-  first_byte: duration
-    .default(600_000)
-    .describe("From the request until the backend says anything."),
-  idle: duration.default(300_000).describe("Between two reads of a running stream."),
-  idle_data: duration
-    .default(600_000)
-    .describe("Between two events of a running stream; pings don't count."),
-  after_finish: duration.default(2_000).describe("For usage figures after the last text."),
-  write_stall: duration.default(60_000).describe("For a client that stopped reading."),
-  request_body: duration.default(60_000).describe("For a client to send its whole request."),
 });
 
 const shutdownSchema = z.strictObject({
@@ -129,11 +59,7 @@ const logSchema = z.strictObject({
     .describe("`auto` is text on a terminal, JSON lines elsewhere."),
 });
 
-/**
- * The configuration: shape, defaults, and the text of docs/CONFIGURATION.md in one place. Unknown
- * keys are errors, so that a typo is told.
- */
-export const configSchema = z.strictObject({
+const settings = z.strictObject({
   listen: z
     .string()
     .default("127.0.0.1:11434")
@@ -150,7 +76,7 @@ export const configSchema = z.strictObject({
       "Allow other machines in without a key. Whoever reaches the port can use your backends.",
     ),
   origins: z
-    .array(z.string().min(1))
+    .array(name)
     .default([])
     .describe("Web origins let in besides local ones; `*` in a name stands for anything."),
   path_prefix: z
@@ -204,7 +130,13 @@ export const configSchema = z.strictObject({
   upstreams: z
     .array(upstreamSchema)
     .default([])
-    .describe("The backends. A model is served by the first that lists it."),
+    .describe("The backends. A model is served by all that list it; see `routes`."),
+  routes: z
+    .record(name, routeSchema)
+    .default({})
+    .describe(
+      "Where models are to be had, by the name that clients use; a `*` in it stands for anything, and the longest such name counts.",
+    ),
   data_dir: z
     .string()
     .optional()
@@ -218,6 +150,15 @@ export const configSchema = z.strictObject({
       "What is known of models, by the name that `ollama list` shows (`:latest` may be left out).",
     ),
   timeouts: timeoutsSchema.prefault({}).describe("All limits of time."),
+  limits: limitsSchema.prefault({}).describe("What one backend is asked at the same time."),
+  failover: failoverSchema.prefault({}).describe("What happens when a backend does not answer."),
+  circuit: circuitSchema.prefault({}).describe("When a failing backend is left alone."),
+  health: healthSchema.prefault({}).describe("Looks at the backends; they cost no tokens."),
+  overload: overloadSchema.prefault({}).describe("When this process itself has too much to do."),
+  proxy_headers: z
+    .boolean()
+    .default(true)
+    .describe("Name backend and tries in `x-proxy-upstream` and `x-proxy-attempts`."),
   shutdown: shutdownSchema.prefault({}).describe("What SIGTERM does."),
   admin: adminSchema
     .prefault({})
@@ -225,7 +166,18 @@ export const configSchema = z.strictObject({
   log: logSchema.prefault({}).describe("Logging; prompts, answers and keys are never logged."),
 });
 
+/**
+ * The configuration: shape, defaults, and the text of docs/CONFIGURATION.md in one place. Unknown
+ * keys are errors, so that a typo is told.
+ */
+export const configSchema = settings.superRefine((config, context) => {
+  for (const found of contradictions(config)) context.addIssue({ code: "custom", ...found });
+});
+
 export type Config = z.output<typeof configSchema>;
 export type ConfigFile = z.input<typeof configSchema>;
 export type UpstreamConfig = Config["upstreams"][number];
 export type Timeouts = Config["timeouts"];
+export type Limits = Config["limits"];
+export type RouteConfig = Config["routes"][string];
+export type Policy = z.output<typeof policy>;

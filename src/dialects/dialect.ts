@@ -105,8 +105,10 @@ export const dialectFields = z.strictObject({
     .describe("Where bare text is completed, for `raw` and `template`; `null`: nowhere."),
   insert: z
     .strictObject({
-      path: wirePath,
-      shape: z.enum(["suffix", "infill", "tokens"]),
+      path: wirePath.describe("Where the text is asked for."),
+      shape: z
+        .enum(["suffix", "infill", "tokens"])
+        .describe("A field `suffix`, llama.cpp's `/infill`, or the family's tokens in the prompt."),
     })
     .nullable()
     .describe(

@@ -17,9 +17,10 @@ export const healthz: ServiceHandler = () => (_, reply) => sendJson(reply, { sta
 
 /** `GET /readyz`: new requests are welcome. */
 export const readyz: ServiceHandler =
-  ({ lifecycle, catalog }) =>
+  ({ lifecycle, overload, catalog }) =>
   async (_, reply) => {
     if (lifecycle.draining) return sendJson(reply.code(503), { status: "draining" });
+    if (overload.pressure !== undefined) return sendJson(reply.code(503), { status: "overloaded" });
     await catalog.list();
     return catalog.ready
       ? sendJson(reply, { status: "ready" })

@@ -1,9 +1,10 @@
 import { ProxyError, type ErrorCode } from "../errors.ts";
-import type { NativeShape } from "../inference/native-answers.ts";
+import type { NativeRequest, NativeShape } from "../inference/native-answers.ts";
 import type { LibraryModel } from "../models/library.ts";
 import { parseKeepAlive } from "../ollama/duration.ts";
 import { comparableName } from "../ollama/model-name.ts";
 import { asCount, asObject, asText, isObject, type JsonObject } from "../openai/json.ts";
+import type { Target } from "../routing/resolve.ts";
 import {
   isSilent,
   withKnownNames,
@@ -38,6 +39,8 @@ export function nativeOr(use: NativeUse, path: string, handler: ServiceHandler):
       const name = asText(given["model"]) ?? (use === "show" ? asText(given["name"]) : undefined);
       const model = name === undefined ? undefined : await services.library.find(name);
       if (model?.upstream.kind !== "ollama" || name === undefined) return usual(request, reply);
+      const target = { model, facts: services.cards.facts(model) };
+      if (!(await areOllamas(services, target))) return usual(request, reply);
       // A virtual model's card is ours.
       if (use === "show" && model.virtual !== undefined) return usual(request, reply);
       const identity = { model: name, createdAt: new Date().toISOString() };
@@ -45,7 +48,7 @@ export function nativeOr(use: NativeUse, path: string, handler: ServiceHandler):
       const question = {
         request,
         reply,
-        target: { model, facts: services.cards.facts(model) },
+        target,
         model: name,
         errors: "ollama" as const,
         path,
@@ -55,7 +58,7 @@ export function nativeOr(use: NativeUse, path: string, handler: ServiceHandler):
             ? new GenerateResponseEncoder(identity)
             : new ChatResponseEncoder(identity),
         ...(use === "show" ? { patience: cardPatience } : {}),
-        ...asked(use, name, model, given, request.body),
+        ask: (chosen: Target) => asked(use, name, chosen.model, given, request.body),
       };
       try {
         await services.native.answer(question);
@@ -69,6 +72,12 @@ export function nativeOr(use: NativeUse, path: string, handler: ServiceHandler):
       return reply;
     };
   };
+}
+
+/** Whether all that may be asked are: an answer can't change its language on the way. */
+async function areOllamas({ router }: Services, target: Target): Promise<boolean> {
+  const tiers = await router.tiers(target);
+  return tiers.flat().every(({ model }) => model.upstream.kind === "ollama");
 }
 
 /** For `/api/ps`. */
@@ -90,7 +99,7 @@ function asked(
   { entry, virtual }: LibraryModel,
   given: JsonObject,
   bytes: unknown,
-) {
+): NativeRequest {
   const isSame = virtual === undefined && comparableName(name) === comparableName(entry.id);
   if (isSame && Buffer.isBuffer(bytes)) return { asked: name, body: bytes, ignored: [] };
   const { body, ignored } =

@@ -1,5 +1,6 @@
 import { invalidRequest } from "../errors.ts";
 import type { LibraryModel } from "../models/library.ts";
+import { withTag } from "../ollama/model-name.ts";
 import { isObject, type JsonObject } from "../openai/json.ts";
 import { dialectOf, resolveTarget, type Target } from "../routing/resolve.ts";
 import { sendDocument, type ErrorShape } from "../server/responses.ts";
@@ -14,7 +15,7 @@ const ollamaFields = new Set(["options", "keep_alive"]);
 export function passOn(path: string, errors: ErrorShape): ServiceHandler {
   return (services) => async (request, reply) => {
     // What Go's decoder, and so real Ollama, says of an empty body on these routes.
-    const body = readJson(request, "EOF");
+    const body = readJson(request, "EOF") ?? {};
     if (!isObject(body)) throw invalidRequest("request body: expected object");
     const model = body["model"];
     if (model !== undefined && typeof model !== "string")
@@ -23,17 +24,22 @@ export function passOn(path: string, errors: ErrorShape): ServiceHandler {
     const target = await resolveTarget(services.library, services.cards, model);
     services.loaded.use(target.model, undefined);
     const ignored = Object.keys(body).filter((key) => ollamaFields.has(key));
-    const kept = Object.entries(body).filter(([key]) => !ollamaFields.has(key));
-    const merged = withDefaults(Object.fromEntries(kept), target, path);
+    const kept = Object.fromEntries(Object.entries(body).filter(([key]) => !ollamaFields.has(key)));
     await services.answers.openai({
       request,
       reply,
       target,
       model,
-      path: target.model.upstream.kind === "ollama" ? `/v1${path}` : path,
       errors,
-      ignored: [...ignored, ...merged.ignored],
-      body: { ...merged.body, model: target.model.entry.id },
+      stream: body["stream"] === true,
+      ask: (chosen) => {
+        const merged = withDefaults(kept, chosen, path);
+        return {
+          path,
+          ignored: [...ignored, ...merged.ignored],
+          body: { ...merged.body, model: chosen.model.entry.id },
+        };
+      },
     });
     return reply;
   };
@@ -67,10 +73,11 @@ export const showOpenAI: ServiceHandler = (services: Services) => async (request
   return sendDocument(reply, toJsonText(openaiModel(id, model)));
 };
 
-/** A backend's model keeps its id there, unless it was given another name. */
+/** A backend's model keeps its id there, unless it or its route was given another name. */
 function openaiId({ name, entry, upstream, virtual }: LibraryModel): string {
+  const own = upstream.selection.nameOf(entry);
   const isNamed =
-    virtual !== undefined || upstream.selection.nameOf(entry) !== (entry.name ?? entry.id);
+    virtual !== undefined || own !== (entry.name ?? entry.id) || withTag(own) !== name;
   return isNamed ? name.replace(/:latest$/, "") : entry.id;
 }
 

@@ -11,6 +11,8 @@ import type { Library } from "../models/library.ts";
 import type { LoadedModels } from "../models/loaded-models.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { ModelStore } from "../models/store.ts";
+import type { Router } from "../routing/router.ts";
+import type { Overload } from "../server/overload.ts";
 import { parseJsonBody, refuseEncodedBody } from "../server/json-body.ts";
 
 /** What handlers work with; made once, by the composition root. */
@@ -21,6 +23,7 @@ export interface Services {
   readonly store: ModelStore;
   readonly blobs: Blobs;
   readonly cards: Cards;
+  readonly router: Router;
   readonly loaded: LoadedModels;
   readonly answers: Answers;
   readonly embeddings: EmbeddingAnswers;
@@ -29,6 +32,7 @@ export interface Services {
   readonly control: Control;
   readonly metrics: Metrics;
   readonly lifecycle: { readonly draining: boolean };
+  readonly overload: Overload;
 }
 
 export type ServiceHandler = (

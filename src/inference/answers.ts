@@ -1,10 +1,11 @@
 import { sendDocument, sendJson } from "../server/responses.ts";
+import type { Target } from "../routing/resolve.ts";
 import { chooseStreamFormat, passedEvents } from "../server/stream-format.ts";
 import type { ResponseEncoder } from "../translate/response-encoder.ts";
 import { Adaptation, type Question } from "./adaptation.ts";
 import { Delivery, type DeliveryOptions, type Try } from "./delivery.ts";
 import { DocumentTranslator } from "./document-translator.ts";
-import type { Exchange } from "./exchange.ts";
+import { routeOf, type Exchange } from "./exchange.ts";
 import type { IgnoredNotes } from "./ignored-notes.ts";
 import type { LearnedNotes } from "./learned-notes.ts";
 import type { LineText } from "./line-text.ts";
@@ -32,6 +33,12 @@ interface OllamaAnswer<Response> extends Exchange {
 const oldest = "messages.oldest";
 
 interface PassedAnswer extends Exchange {
+  readonly stream: boolean;
+  readonly ask: (target: Target) => PassedQuestion;
+}
+
+/** A request as one backend gets it. */
+interface PassedQuestion {
   /** Below the backend's base URL. */
   readonly path: string;
   readonly body: Readonly<Record<string, unknown>>;
@@ -50,52 +57,63 @@ export class Answers {
   /** @throws ProxyError when the answer had not begun. */
   async ollama<Response>(answer: OllamaAnswer<Response>): Promise<void> {
     const { config, log, newId, ignored, learned } = this.#options;
-    const { request, reply, target, encoder } = answer;
-    const adaptation = new Adaptation(answer.question, target, config.image_urls, learned);
+    const { request, reply, encoder } = answer;
     const stopwatch = new Stopwatch();
-    const delivery = new Delivery(this.#options, answer, stopwatch);
     let translator: OllamaTranslator<Response> | undefined;
     const finishReason = () => translator?.finishReason;
-    const attempt = (): Try<Response> => {
-      const { lowered, cut } = adaptation;
-      ignored.note(answer, lowered.ignored, cut ? [oldest] : []);
-      translator = new OllamaTranslator(encoder, stopwatch, lowered, newId);
-      return {
-        path: lowered.path,
-        body: JSON.stringify(lowered.body),
-        translator,
-        again: (refusal) => (adaptation.adaptTo(refusal) ? attempt() : undefined),
-        answered: () => adaptation.succeed(),
+    const plan = (target: Target): Try<Response> => {
+      const adaptation = new Adaptation(answer.question, target, config.image_urls, learned);
+      const attempt = (): Try<Response> => {
+        const { lowered, cut } = adaptation;
+        ignored.note({ reply, target }, lowered.ignored, cut ? [oldest] : []);
+        translator = new OllamaTranslator(encoder, stopwatch, lowered, newId);
+        return {
+          path: routeOf(target, lowered.path),
+          body: JSON.stringify(lowered.body),
+          translator,
+          again: (refusal) => (adaptation.adaptTo(refusal) ? attempt() : undefined),
+          answered: () => adaptation.succeed(),
+        };
       };
+      return attempt();
     };
+    const delivery = new Delivery(this.#options, answer, stopwatch, plan);
     if (answer.stream) {
       const format = chooseStreamFormat(config.stream_format, request.headers.accept);
-      await delivery.stream(attempt(), format, answer.lineText);
+      await delivery.stream(format, answer.lineText);
     } else {
-      const lines = await delivery.collect(attempt());
+      const lines = await delivery.collect();
       if (lines === undefined) return;
       if (finishReason() === "content_filter") ignored.add(reply, "content_filter");
       await sendJson(reply, answer.join(lines));
     }
     if (finishReason() === "content_filter") {
-      log.warn({ model: target.model.name }, "the backend's content filter ended an answer");
+      log.warn({ model: answer.target.model.name }, "the backend's content filter ended an answer");
     }
   }
 
   /** `/v1`: the client's request and the backend's answer, passed on. */
   async openai(answer: PassedAnswer): Promise<void> {
-    const { path, reply, errors } = answer;
+    const { reply, errors, stream } = answer;
+    const { ignored, newId } = this.#options;
     const stopwatch = new Stopwatch();
-    const delivery = new Delivery(this.#options, answer, stopwatch);
-    this.#options.ignored.note(answer, answer.ignored);
-    const body = JSON.stringify(answer.body);
-    if (answer.body["stream"] === true) {
-      const translator = new OpenAITranslator(stopwatch, errors);
-      await delivery.stream({ path, body, translator }, passedEvents, (event) => event);
+    const plan = (target: Target): Try<string> => {
+      const asked = answer.ask(target);
+      ignored.note({ reply, target }, asked.ignored);
+      return {
+        path: routeOf(target, asked.path),
+        body: JSON.stringify(asked.body),
+        translator: stream
+          ? new OpenAITranslator(stopwatch, errors)
+          : new DocumentTranslator(newId),
+      };
+    };
+    const delivery = new Delivery(this.#options, answer, stopwatch, plan);
+    if (stream) {
+      await delivery.stream(passedEvents, (event) => event);
       return;
     }
-    const translator = new DocumentTranslator(this.#options.newId);
-    const document = await delivery.collect({ path, body, translator });
+    const document = await delivery.collect();
     if (document !== undefined) await sendDocument(reply, document.join(""));
   }
 }

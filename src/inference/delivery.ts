@@ -1,10 +1,14 @@
 import type { Config } from "../config/schema.ts";
-import { ProxyError, toProxyError, whileRunning } from "../errors.ts";
+import { toProxyError, whileRunning, type ProxyError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
+import type { Attempts, Lease } from "../routing/attempts.ts";
+import type { Target } from "../routing/resolve.ts";
+import type { Router } from "../routing/router.ts";
 import type { StreamFormat } from "../server/stream-format.ts";
 import { StreamWriter } from "../server/stream-writer.ts";
-import { answerFields } from "./answer-fields.ts";
-import type { Exchange } from "./exchange.ts";
+import type { AnswerReport } from "./answer-report.ts";
+import type { AnswerReports } from "./answer-reports.ts";
+import { clientClosed, clientKeyOf, tellTries, type Exchange } from "./exchange.ts";
 import { explained } from "./explained.ts";
 import type { LineText } from "./line-text.ts";
 import { Pipeline, type EventReader, type Outcome } from "./pipeline.ts";
@@ -13,7 +17,7 @@ import { Collector, TextSink, type Sink } from "./sinks.ts";
 import type { Stopwatch } from "./stopwatch.ts";
 import type { Translator } from "./translator.ts";
 
-/** One try at an answer. */
+/** One way to ask one backend. */
 export interface Try<Out> {
   /** Below the backend's base URL, or after `origin:` below the server itself. */
   readonly path: string;
@@ -21,11 +25,16 @@ export interface Try<Out> {
   readonly translator: Translator<Out>;
   /** For a backend that answers otherwise than OpenAI's do. */
   readonly wire?: Wire;
-  /** Another way to ask, where the refusal shows one; only asked before the first byte. */
+  /** Milliseconds until it says anything, where that must be sooner than usual. */
+  readonly patience?: number | undefined;
+  /** Another way to ask, where the refusal shows one; only asked before the first word. */
   readonly again?: (refusal: ProxyError) => Try<Out> | undefined;
   /** It was not refused. */
   readonly answered?: () => void;
 }
+
+/** How a request is put to a backend. @throws ProxyError for what that backend can't be told */
+export type Plan<Out> = (target: Target) => Try<Out>;
 
 /** How the answer is asked for, and read. */
 interface Wire {
@@ -37,34 +46,47 @@ export interface DeliveryOptions {
   readonly config: Config;
   readonly log: Logger;
   readonly running: RunningAnswers;
+  readonly router: Router;
+  readonly reports: AnswerReports;
 }
 
 const accept = "text/event-stream, application/json";
 
-/** Brings the answer of one exchange to its client, in as many tries as it takes. */
-export class Delivery {
+/**
+ * Brings the answer of one exchange to its client, in as many tries as it takes: the same backend
+ * asked in other words, then another backend. With the first word of the answer that ends.
+ */
+export class Delivery<Out> {
   readonly #options: DeliveryOptions;
   readonly #exchange: Exchange;
   readonly #stopwatch: Stopwatch;
+  readonly #plan: Plan<Out>;
+  /** Aborts when the client leaves, or the server ends. */
+  readonly #stop = new AbortController();
+  #attempt: Try<Out> | undefined;
+  #pipeline: Pipeline<Out> | undefined;
+  #lease: Lease | undefined;
+  /** Requests that went to backends. */
+  #sent = 0;
 
-  constructor(options: DeliveryOptions, exchange: Exchange, stopwatch: Stopwatch) {
+  constructor(options: DeliveryOptions, exchange: Exchange, stopwatch: Stopwatch, plan: Plan<Out>) {
     this.#options = options;
     this.#exchange = exchange;
     this.#stopwatch = stopwatch;
+    this.#plan = plan;
   }
 
   /** @throws ProxyError when the answer had not begun. */
-  async stream<Out>(first: Try<Out>, format: StreamFormat, text: LineText<Out>): Promise<void> {
+  async stream(format: StreamFormat, text: LineText<Out>): Promise<void> {
     const { reply } = this.#exchange;
     const { timeouts, commit_after } = this.#options.config;
-    let pipeline: Pipeline<Out> | undefined;
     const writer = new StreamWriter(reply.raw, {
       format,
       headers: () => reply.getHeaders() as Record<string, string>,
       writeStall: timeouts.write_stall,
-      onDrain: () => pipeline?.resume(),
+      onDrain: () => this.#pipeline?.resume(),
       onStall: () => {
-        pipeline?.abandon();
+        this.#pipeline?.abandon();
         reply.raw.destroy();
       },
     });
@@ -75,9 +97,7 @@ export class Delivery {
     });
     const sink = new TextSink(writer, text);
     try {
-      const outcome = await this.#deliver(first, () => {
-        return { sink, started: (running) => (pipeline = running) };
-      });
+      const outcome = await this.#deliver(() => sink);
       if (outcome !== "client_closed" || reply.raw.headersSent) reply.hijack();
     } finally {
       clearTimeout(early);
@@ -88,87 +108,149 @@ export class Delivery {
    * The whole answer, or undefined when the client has gone.
    * @throws ProxyError when it could not be had.
    */
-  async collect<Out>(first: Try<Out>): Promise<readonly Out[] | undefined> {
+  async collect(): Promise<readonly Out[] | undefined> {
     let collector = new Collector<Out>();
-    const outcome = await this.#deliver(first, () => {
-      collector = new Collector<Out>();
-      return { sink: collector };
-    });
+    const outcome = await this.#deliver(() => (collector = new Collector<Out>()));
     return outcome === "ok" ? collector.values : undefined;
   }
 
-  async #deliver<Out>(
-    first: Try<Out>,
-    prepare: () => { sink: Sink<Out>; started?: (pipeline: Pipeline<Out>) => void },
-  ): Promise<Outcome> {
+  /** @param sinkOf where the answer of one try goes */
+  #deliver(sinkOf: () => Sink<Out>): Promise<Outcome> {
     const { raw } = this.#exchange.reply;
-    let pipeline: Pipeline<Out> | undefined;
-    raw.on("close", () => {
-      if (!raw.writableFinished) pipeline?.abandon();
+    const leave = () => {
+      if (raw.writableFinished) return;
+      this.#stop.abort(clientClosed);
+      this.#pipeline?.abandon();
+    };
+    raw.on("close", leave);
+    if (raw.destroyed) leave();
+    const result = this.#tryEverywhere(sinkOf);
+    const interrupt = (error: ProxyError) => {
+      this.#stop.abort(error);
+      this.#pipeline?.interrupt(error);
+    };
+    this.#options.running.add({ result, interrupt });
+    return result;
+  }
+
+  async #tryEverywhere(sinkOf: () => Sink<Out>): Promise<Outcome> {
+    const { request, target } = this.#exchange;
+    const attempts = await this.#options.router.attempts(target, {
+      model: this.#exchange.model,
+      clientKey: clientKeyOf(request),
+      signal: this.#stop.signal,
     });
-    for (let attempt = first; ;) {
-      const { sink, started } = prepare();
-      pipeline = this.#start(attempt, sink);
-      started?.(pipeline);
-      if (raw.destroyed) pipeline.abandon();
-      try {
-        const outcome = await pipeline.result;
-        if (outcome !== "client_closed") attempt.answered?.();
-        this.#log(outcome, pipeline.failure);
-        return outcome;
-      } catch (thrown) {
-        const next = this.#next(attempt, toProxyError(thrown));
-        if (!(next instanceof ProxyError)) attempt = next;
-        else return this.#refuse(next, attempt, sink);
-      }
-    }
-  }
-
-  /** Another try, or the error to tell. */
-  #next<Out>(attempt: Try<Out>, error: ProxyError): Try<Out> | ProxyError {
-    const told = explained(error, this.#exchange, attempt.path);
-    if (this.#exchange.reply.raw.destroyed) return told;
     try {
-      return attempt.again?.(error) ?? told;
-    } catch (refused) {
-      return toProxyError(refused);
+      for (let lease = await attempts.first(); ;) {
+        this.#lease = lease;
+        try {
+          const outcome = await this.#tryAt(lease, sinkOf);
+          this.#report(attempts, outcome, this.#pipeline?.failure);
+          return outcome;
+        } catch (thrown) {
+          const error = toProxyError(thrown);
+          const next =
+            this.#pipeline?.began === true ? undefined : await attempts.after(error, lease);
+          if (next === undefined) throw this.#told(error, lease);
+          lease = next;
+        }
+      }
+    } catch (thrown) {
+      return this.#refuse(attempts, toProxyError(thrown), sinkOf);
+    } finally {
+      attempts.close();
     }
   }
 
-  /** @throws the error, unless the headers have left already; then it is the last word of the stream. */
-  #refuse<Out>(error: ProxyError, { translator }: Try<Out>, sink: Sink<Out>): Outcome {
-    this.#log("refused", error);
-    if (!this.#exchange.reply.raw.headersSent) throw error;
-    for (const value of translator.fail(whileRunning(error))) sink.write(value);
-    sink.end();
-    return "failed";
+  /** One backend, in as many words as it needs. @throws ProxyError when it did not begin to answer */
+  async #tryAt(lease: Lease, sinkOf: () => Sink<Out>): Promise<Outcome> {
+    try {
+      for (let attempt = this.#plan(lease.target); ;) {
+        this.#attempt = attempt;
+        const pipeline = this.#start(lease, attempt, sinkOf());
+        try {
+          const outcome = await pipeline.result;
+          if (outcome !== "client_closed") attempt.answered?.();
+          lease.end(outcome === "client_closed" ? "left" : (pipeline.failure ?? "ok"));
+          return outcome;
+        } catch (thrown) {
+          const error = toProxyError(thrown);
+          const isOver = pipeline.began || this.#stop.signal.aborted;
+          const again = isOver ? undefined : attempt.again?.(error);
+          if (again === undefined) throw error;
+          attempt = again;
+        }
+      }
+    } catch (thrown) {
+      const error = toProxyError(thrown);
+      lease.end(error);
+      throw error;
+    }
   }
 
-  #start<Out>({ path, body, translator, wire }: Try<Out>, sink: Sink<Out>): Pipeline<Out> {
-    const { upstream } = this.#exchange.target.model;
-    const pipeline = new Pipeline<Out>({
+  #start(
+    lease: Lease,
+    { path, body, translator, wire, patience }: Try<Out>,
+    sink: Sink<Out>,
+  ): Pipeline<Out> {
+    const { upstream } = lease.target.model;
+    this.#sent += 1;
+    tellTries(this.#exchange.reply, this.#options.config, upstream.id, this.#sent);
+    const first_byte = Math.min(lease.firstByte, patience ?? Number.POSITIVE_INFINITY);
+    this.#pipeline = new Pipeline<Out>({
       reader: wire?.reader,
       translator,
       sink,
       stopwatch: this.#stopwatch,
       failures: upstream.failures,
-      timeouts: this.#options.config.timeouts,
-      open: (listener) => upstream.post(path, body, wire?.accept ?? accept, listener),
+      timeouts: { ...upstream.timeouts, first_byte },
+      began: () => lease.answered(),
+      open: (listener) =>
+        upstream.post({ path, body, accept: wire?.accept ?? accept, key: lease.key }, listener),
     });
-    this.#options.running.add(pipeline);
-    return pipeline;
+    return this.#pipeline;
   }
 
-  #log(outcome: Outcome | "refused", error: ProxyError | undefined): void {
-    const fields = answerFields(this.#exchange, this.#stopwatch, outcome);
-    if (error === undefined) this.#options.log.info(fields, "answered");
-    else this.#options.log.warn({ ...fields, ...describeFailure(error) }, "did not answer");
+  #told(error: ProxyError, { target }: Lease): ProxyError {
+    return explained(error, { ...this.#exchange, target }, this.#attempt?.path ?? "");
   }
-}
 
-function describeFailure(error: ProxyError): object {
-  const { code, status } = error;
-  const deepest = (error.cause as { cause?: unknown } | undefined)?.cause ?? error.cause;
-  const { code: cause } = (deepest ?? {}) as { code?: string };
-  return { error: code, status, ...(cause === undefined ? {} : { cause }) };
+  /**
+   * @throws the error, unless nobody is there to read it, or the headers have left already: then it
+   * is the last word of the stream.
+   */
+  #refuse(attempts: Attempts, thrown: ProxyError, sinkOf: () => Sink<Out>): Outcome {
+    const { signal } = this.#stop;
+    const error = signal.aborted ? toProxyError(signal.reason) : thrown;
+    if (error === clientClosed) {
+      this.#report(attempts, "client_closed", undefined);
+      return "client_closed";
+    }
+    this.#report(attempts, "refused", error);
+    if (!this.#exchange.reply.raw.headersSent) throw error;
+    const { translator } = this.#attempt ?? this.#plan(this.#exchange.target);
+    const sink = sinkOf();
+    for (const value of translator.fail(whileRunning(error))) sink.write(value);
+    sink.end();
+    return "failed";
+  }
+
+  #report(
+    attempts: Attempts,
+    outcome: AnswerReport["outcome"],
+    error: ProxyError | undefined,
+  ): void {
+    const { request, target } = this.#exchange;
+    this.#options.reports.record({
+      request,
+      model: target.model.name,
+      upstream: this.#lease?.target.model.upstream.id,
+      attempts: this.#sent,
+      retries: attempts.retries,
+      marks: this.#stopwatch.read(),
+      outcome,
+      error,
+      tokens: this.#attempt?.translator.tokens,
+    });
+  }
 }

@@ -5,17 +5,20 @@ import type { ServerSentEvent } from "../openai/server-sent-events.ts";
 import { toChatCompletion } from "../translate/chat-completion.ts";
 import { ChunkDecoder, type Progress } from "../translate/chunk-events.ts";
 import type { CompletionEvent } from "../translate/events.ts";
-import type { Translator } from "./translator.ts";
+import { tokensOf } from "./tokens.ts";
+import type { Tokens, Translator } from "./translator.ts";
 
 /**
  * An answer of `/v1` in one piece: passed on as it is, or put together where the backend streams
  * although it was not asked to.
  */
 export class DocumentTranslator implements Translator<string> {
+  readonly isWhole = true;
   readonly #decoder: ChunkDecoder;
   readonly #events: CompletionEvent[] = [];
   #firstChunk: JsonObject | undefined;
   #passed = false;
+  tokens: Tokens | undefined;
 
   constructor(newId: () => string) {
     this.#decoder = new ChunkDecoder({ newId });
@@ -27,7 +30,8 @@ export class DocumentTranslator implements Translator<string> {
 
   push(event: ServerSentEvent): string[] {
     const parsed = parseJson(event.data);
-    if (isErrorObject(parsed)) throw toBackendError(parsed);
+    if (isErrorObject(parsed)) throw this.#told(toBackendError(parsed));
+    this.tokens = tokensOf(asObject(parsed)) ?? this.tokens;
     if (this.#firstChunk === undefined && !isChunk(parsed)) {
       if (!isObject(parsed)) {
         throw new ProxyError("upstream_malformed", "invalid response from upstream");
@@ -48,6 +52,13 @@ export class DocumentTranslator implements Translator<string> {
 
   fail(): string[] {
     return [];
+  }
+
+  /** After the first words of the answer, an error is no refusal any more. */
+  #told(error: ProxyError): ProxyError {
+    if (this.#events.length === 0) return error;
+    const { message, status } = error;
+    return new ProxyError("upstream_truncated", message, { status, cause: error });
   }
 }
 

@@ -1,15 +1,17 @@
 import type { Config } from "../config/schema.ts";
-import { invalidRequest, ProxyError, toProxyError } from "../errors.ts";
-import type { Logger } from "../observe/logger.ts";
+import { invalidRequest, toProxyError, type ProxyError } from "../errors.ts";
 import { isErrorObject, toBackendError } from "../openai/error-body.ts";
 import type { Metrics } from "../ollama/responses.ts";
 import { kindOfRefusal } from "../openai/refusals.ts";
-import { dialectOf } from "../routing/resolve.ts";
+import type { Attempts, Lease } from "../routing/attempts.ts";
+import { dialectOf, type Target } from "../routing/resolve.ts";
+import type { Router } from "../routing/router.ts";
 import type { Vector } from "../translate/embeddings.ts";
 import { toMetrics } from "../translate/metrics.ts";
-import { answerFields } from "./answer-fields.ts";
-import { EmbeddingRun } from "./embedding-run.ts";
-import type { Exchange } from "./exchange.ts";
+import type { AnswerReport } from "./answer-report.ts";
+import type { AnswerReports } from "./answer-reports.ts";
+import { EmbeddingRun, type Embedded } from "./embedding-run.ts";
+import { clientClosed, clientKeyOf, routeOf, tellTries, type Exchange } from "./exchange.ts";
 import { explained } from "./explained.ts";
 import type { IgnoredNotes } from "./ignored-notes.ts";
 import type { LearnedNotes } from "./learned-notes.ts";
@@ -17,9 +19,10 @@ import type { RunningAnswers } from "./running.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
 export interface EmbeddingAnswerOptions {
-  readonly config: Pick<Config, "timeouts">;
-  readonly log: Logger;
+  readonly config: Pick<Config, "proxy_headers">;
   readonly running: RunningAnswers;
+  readonly router: Router;
+  readonly reports: AnswerReports;
   readonly ignored: IgnoredNotes;
   readonly learned: LearnedNotes;
 }
@@ -53,62 +56,129 @@ export class EmbeddingAnswers {
    * @throws ProxyError
    */
   async answer(question: EmbeddingQuestion): Promise<EmbeddingAnswer | undefined> {
-    const { reply, texts } = question;
-    const stopwatch = new Stopwatch();
+    const { request, reply, target } = question;
     const stop = new AbortController();
-    const clientClosed = new ProxyError("client_closed", "the client has gone");
     this.#options.ignored.note(question, question.ignored);
     // Also once a failure is told: of several batches, those that still run end then.
     reply.raw.on("close", () => stop.abort(clientClosed));
     if (reply.raw.destroyed) stop.abort(clientClosed);
+    const attempts = await this.#options.router.attempts(target, {
+      model: question.model,
+      clientKey: clientKeyOf(request),
+      signal: stop.signal,
+    });
+    const work = new EmbeddingWork(this.#options, question, attempts, stop.signal);
+    const result = work.tryEverywhere();
+    this.#options.running.add({ result, interrupt: (error) => stop.abort(error) });
+    return result;
+  }
+}
+
+/** One request for embeddings, in as many tries as it takes. */
+class EmbeddingWork {
+  readonly #options: EmbeddingAnswerOptions;
+  readonly #question: EmbeddingQuestion;
+  readonly #attempts: Attempts;
+  readonly #signal: AbortSignal;
+  readonly #stopwatch = new Stopwatch();
+  #lease: Lease | undefined;
+  #sent = 0;
+
+  constructor(
+    options: EmbeddingAnswerOptions,
+    question: EmbeddingQuestion,
+    attempts: Attempts,
+    signal: AbortSignal,
+  ) {
+    this.#options = options;
+    this.#question = question;
+    this.#attempts = attempts;
+    this.#signal = signal;
+  }
+
+  async tryEverywhere(): Promise<EmbeddingAnswer | undefined> {
     try {
-      const result = this.#run(question, stop.signal).embed(texts);
-      this.#options.running.add({ result, interrupt: (error) => stop.abort(error) });
-      const { vectors, tokens } = await result;
-      this.#log(question, stopwatch, undefined);
-      return { vectors, metrics: figures(stopwatch, tokens) };
+      for (let lease = await this.#attempts.first(); ;) {
+        this.#lease = lease;
+        try {
+          const { vectors, tokens } = await this.#tryAt(lease);
+          this.#report("ok", undefined, tokens);
+          return { vectors, metrics: figures(this.#stopwatch, tokens) };
+        } catch (thrown) {
+          const error = toProxyError(thrown);
+          const next = await this.#attempts.after(error, lease);
+          if (next === undefined) throw told(error, this.#question, lease.target);
+          lease = next;
+        }
+      }
     } catch (thrown) {
-      const error = toProxyError(stop.signal.aborted ? stop.signal.reason : thrown);
-      this.#log(question, stopwatch, error);
+      const error = toProxyError(this.#signal.aborted ? this.#signal.reason : thrown);
+      this.#report(error === clientClosed ? "client_closed" : "refused", error);
       if (error === clientClosed) return undefined;
-      throw told(error, question);
+      throw error;
+    } finally {
+      this.#attempts.close();
+    }
+  }
+
+  /** @throws ProxyError */
+  async #tryAt(lease: Lease): Promise<Embedded> {
+    try {
+      const embedded = await this.#run(lease).embed(this.#question.texts);
+      lease.end("ok");
+      return embedded;
+    } catch (thrown) {
+      lease.end(this.#signal.aborted ? "left" : toProxyError(thrown));
+      throw thrown;
     }
   }
 
   /** @throws ProxyError 400 when the backend is known to have no embeddings. */
-  #run({ target, dimensions, truncate }: EmbeddingQuestion, signal: AbortSignal): EmbeddingRun {
+  #run({ target, key, firstByte }: Lease): EmbeddingRun {
+    const { dimensions, truncate, reply } = this.#question;
+    const { config, learned } = this.#options;
     const { upstream, entry } = target.model;
     const dialect = dialectOf(target, "embedding").embeddings;
     if (dialect === null) throw noEmbeddings(upstream.id);
-    const timeout = this.#options.config.timeouts.first_byte;
     return new EmbeddingRun({
       model: entry.id,
       dialect,
       dimensions,
       truncate,
-      malformed: () => upstream.failures.malformed(),
+      malformed: () => upstream.failures.broken(),
       ask: async (body) => {
-        const answer = await upstream.postJson("/embeddings", body, { timeout, signal });
+        this.#sent += 1;
+        tellTries(reply, config, upstream.id, this.#sent);
+        const limits = { timeout: firstByte, signal: this.#signal, key };
+        const answer = await upstream.postJson(routeOf(target, path), body, limits);
         if (!isErrorObject(answer)) return answer;
         throw upstream.failures.refused(toBackendError(answer).status, "", JSON.stringify(answer));
       },
       learned: (embeddings) => {
         const what = "cut vectors to their dimensions here";
-        this.#options.learned.note(target.model, "embedding", { overrides: { embeddings }, what });
+        learned.note(target.model, "embedding", { overrides: { embeddings }, what });
       },
     });
   }
 
-  #log(question: EmbeddingQuestion, stopwatch: Stopwatch, error: ProxyError | undefined): void {
-    const fields = {
-      ...answerFields(question, stopwatch, outcomeOf(error)),
-      texts: question.texts.length,
-    };
-    const { log } = this.#options;
-    if (error === undefined) log.info(fields, "answered");
-    else log.warn({ ...fields, error: error.code, status: error.status }, "did not answer");
+  #report(outcome: AnswerReport["outcome"], error: ProxyError | undefined, input?: number): void {
+    const { request, target, texts } = this.#question;
+    this.#options.reports.record({
+      request,
+      model: target.model.name,
+      upstream: this.#lease?.target.model.upstream.id,
+      attempts: this.#sent,
+      retries: this.#attempts.retries,
+      marks: this.#stopwatch.read(),
+      outcome,
+      error,
+      tokens: { input },
+      texts: texts.length,
+    });
   }
 }
+
+const path = "/embeddings";
 
 function noEmbeddings(upstream: string): ProxyError {
   return invalidRequest(`upstream "${upstream}" does not support embeddings`);
@@ -125,17 +195,12 @@ function figures(stopwatch: Stopwatch, tokens: number): EmbeddingAnswer["metrics
   return { total_duration, load_duration, prompt_eval_count };
 }
 
-function outcomeOf(error: ProxyError | undefined): string {
-  if (error === undefined) return "ok";
-  return error.code === "client_closed" ? "client_closed" : "refused";
-}
-
 /** A 404 that is not about the model is about the route, which many backends do not have. */
-function told(error: ProxyError, question: EmbeddingQuestion): ProxyError {
+function told(error: ProxyError, question: EmbeddingQuestion, target: Target): ProxyError {
   const { refusal, status, message } = error;
   const isMissing = refusal !== undefined && (status === 404 || status === 405);
   if (!isMissing || kindOfRefusal(refusal) === "model")
-    return explained(error, question, "/embeddings");
+    return explained(error, { ...question, target }, path);
   if (/embedding/i.test(message)) return invalidRequest(message);
-  return noEmbeddings(question.target.model.upstream.id);
+  return noEmbeddings(target.model.upstream.id);
 }

@@ -1,4 +1,4 @@
-import type { CatalogModel } from "../models/catalog.ts";
+import type { CatalogModel } from "../models/catalog-model.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Lesson } from "../upstream/lesson.ts";

@@ -1,6 +1,7 @@
 import { LineReader } from "../ollama/line-reader.ts";
 import type { ServerSentEvent } from "../openai/server-sent-events.ts";
 import { sendJsonText } from "../server/responses.ts";
+import type { Target } from "../routing/resolve.ts";
 import { chooseStreamFormat } from "../server/stream-format.ts";
 import type { ResponseEncoder } from "../translate/response-encoder.ts";
 import { toMetrics } from "../translate/metrics.ts";
@@ -24,16 +25,21 @@ export type NativeShape = "stream" | "line" | "document";
 export interface NativeQuestion extends Exchange {
   /** Below the backend's address. */
   readonly path: string;
+  readonly ask: (target: Target) => NativeRequest;
+  readonly shape: NativeShape;
+  readonly encoder: Pick<ResponseEncoder<object>, "fail">;
+  /** Milliseconds until it says anything, where that must be sooner than usual. */
+  readonly patience?: number;
+}
+
+/** A request as one Ollama gets it. */
+export interface NativeRequest {
   /** The client's own bytes where nothing in them had to be changed. */
   readonly body: string | Buffer;
   /** The model's name in it. */
   readonly asked: string;
-  readonly shape: NativeShape;
-  readonly encoder: Pick<ResponseEncoder<object>, "fail">;
   /** What the client or its model asked for and Ollama can't be told, by name. */
   readonly ignored: readonly string[];
-  /** Milliseconds until it says anything, where that must be sooner than usual. */
-  readonly patience?: number;
 }
 
 /** Answers in a real Ollama's own words; what `Answers` is for other backends. */
@@ -46,39 +52,33 @@ export class NativeAnswers {
 
   /** @throws ProxyError when the answer had not begun. */
   async answer(question: NativeQuestion): Promise<void> {
-    const { request, reply, path, body, model, asked, shape, encoder } = question;
+    const { request, reply, path, model, shape, encoder, patience } = question;
     const { config, ignored } = this.#options;
-    ignored.note(question, question.ignored);
     const stopwatch = new Stopwatch();
-    const delivery = new Delivery(this.#within(question.patience), question, stopwatch);
-    const translator = new NativeTranslator({
-      isStream: shape !== "document",
-      names: { asked, told: model },
-      fail: (message) => encoder.fail(message, toMetrics({}, stopwatch.read(), 0)),
-      stopwatch,
-    });
-    const wire =
-      shape === "document"
-        ? { accept: "application/json", reader: undefined }
-        : { accept: "application/x-ndjson", reader: lineEvents() };
-    const attempt: Try<string> = { path, body, translator, wire };
+    const plan = (target: Target): Try<string> => {
+      const { body, asked, ignored: names } = question.ask(target);
+      ignored.note({ reply, target }, names);
+      const translator = new NativeTranslator({
+        isStream: shape !== "document",
+        names: { asked, told: model },
+        fail: (message) => encoder.fail(message, toMetrics({}, stopwatch.read(), 0)),
+        stopwatch,
+      });
+      const wire =
+        shape === "document"
+          ? { accept: "application/json", reader: undefined }
+          : { accept: "application/x-ndjson", reader: lineEvents() };
+      return { path, body, translator, wire, patience };
+    };
+    const delivery = new Delivery(this.#options, question, stopwatch, plan);
     if (shape === "stream") {
       const format = chooseStreamFormat(config.stream_format, request.headers.accept);
-      await delivery.stream(attempt, format, (line) => line);
+      await delivery.stream(format, (line) => line);
       return;
     }
-    const lines = await delivery.collect(attempt);
+    const lines = await delivery.collect();
     if (lines === undefined) return;
     await sendJsonText(reply, lines.join("\n"));
-  }
-
-  #within(patience = Number.POSITIVE_INFINITY): DeliveryOptions {
-    const { config } = this.#options;
-    const first_byte = Math.min(config.timeouts.first_byte, patience);
-    return {
-      ...this.#options,
-      config: { ...config, timeouts: { ...config.timeouts, first_byte } },
-    };
   }
 }
 

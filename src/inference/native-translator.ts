@@ -5,7 +5,8 @@ import type { ServerSentEvent } from "../openai/server-sent-events.ts";
 import { toJsonText } from "../server/json-text.ts";
 import type { Progress } from "../translate/chunk-events.ts";
 import type { Stopwatch } from "./stopwatch.ts";
-import type { Translator } from "./translator.ts";
+import { tokensOf } from "./tokens.ts";
+import type { Tokens, Translator } from "./translator.ts";
 
 export interface NativeTranslatorOptions {
   /** Lines that end with one that is `done`, or one object that is all of it. */
@@ -26,6 +27,7 @@ export class NativeTranslator implements Translator<string> {
   readonly #asked: string;
   readonly #told: string;
   #progress: Progress = "running";
+  tokens: Tokens | undefined;
   /** What the backend itself said when its answer broke. */
   #lastWords: string | undefined;
 
@@ -37,6 +39,10 @@ export class NativeTranslator implements Translator<string> {
 
   get progress(): Progress {
     return this.#progress;
+  }
+
+  get isWhole(): boolean {
+    return !this.#options.isStream;
   }
 
   push({ data }: ServerSentEvent): string[] {
@@ -52,8 +58,9 @@ export class NativeTranslator implements Translator<string> {
         object["done"] === true ? this.#renamed(data) : toJsonText(this.#options.fail(error));
       throw toBackendError(object);
     }
-    this.#options.stopwatch.markFirstToken();
+    if (this.#options.isStream) this.#options.stopwatch.markFirstToken();
     if (!this.#options.isStream || object["done"] === true) this.#progress = "complete";
+    if (this.#progress === "complete") this.tokens = tokensOf(object);
     return [this.#renamed(data)];
   }
 

@@ -6,7 +6,7 @@ import type { LoweredRequest } from "../translate/backend.ts";
 import { toMetrics } from "../translate/metrics.ts";
 import type { ResponseEncoder } from "../translate/response-encoder.ts";
 import type { Stopwatch } from "./stopwatch.ts";
-import type { Translator } from "./translator.ts";
+import type { Tokens, Translator } from "./translator.ts";
 
 /** A model that never stops would fill the client; characters of one answer. */
 const maxOutput = 64 * 1024 * 1024;
@@ -20,6 +20,7 @@ export class OllamaTranslator<Response> implements Translator<Response> {
   #output = 0;
   /** The backend's own word for why it ended. */
   finishReason: string | undefined;
+  tokens: Tokens | undefined;
 
   constructor(
     encoder: ResponseEncoder<Response>,
@@ -63,6 +64,7 @@ export class OllamaTranslator<Response> implements Translator<Response> {
     this.#stopwatch.markFirstToken();
     if (event.type === "end") {
       this.finishReason = event.finishReason;
+      this.tokens = { input: event.usage.promptTokens, output: event.usage.completionTokens };
       const marks = this.#stopwatch.read();
       return [this.#encoder.end(event, toMetrics(event.usage, marks, this.#promptEstimate))];
     }

@@ -6,7 +6,10 @@ import { errorBody, type ErrorShape } from "../server/responses.ts";
 import type { ServerSentEvent } from "../openai/server-sent-events.ts";
 import type { Progress } from "../translate/chunk-events.ts";
 import type { Stopwatch } from "./stopwatch.ts";
-import type { Translator } from "./translator.ts";
+import { tokensOf } from "./tokens.ts";
+import type { Tokens, Translator } from "./translator.ts";
+
+const doneFrame = "data: [DONE]\n\n";
 
 /** Last events of `/v1/responses` and `/v1/messages`, which know no `[DONE]`. */
 const lastEvents = new Set([
@@ -24,6 +27,9 @@ export class OpenAITranslator implements Translator<string> {
   readonly #stopwatch: Stopwatch;
   readonly #errors: ErrorShape;
   #progress: Progress = "running";
+  /** It is a stream of OpenAI's older APIs, whose clients wait for a last frame. */
+  #hasChoices = false;
+  tokens: Tokens | undefined;
   /** Frames that mean nothing yet wait for one that does, so that a failure can have its status. */
   #prelude: string[] | undefined = [];
 
@@ -52,6 +58,8 @@ export class OpenAITranslator implements Translator<string> {
     if (event.name === "error" || isErrorObject(parsed)) throw toBackendError(parsed);
     const chunk = asObject(parsed) ?? {};
     const choices = asArray(chunk["choices"]);
+    this.#hasChoices ||= choices.length > 0;
+    this.tokens = { ...this.tokens, ...tokensOf(chunk) };
     if (choices.some(isWhole)) return this.#whole(chunk, choices);
     if ([event.name, chunk["type"]].some(isLastEvent) || choices.some(isFinished)) {
       this.#progress = "finished";
@@ -80,7 +88,8 @@ export class OpenAITranslator implements Translator<string> {
     if (this.#progress === "running") {
       throw new ProxyError("upstream_truncated", "stream ended before completion");
     }
-    return this.#prelude ?? [];
+    const rest = this.#prelude ?? [];
+    return this.#hasChoices && this.#progress === "finished" ? [...rest, doneFrame] : rest;
   }
 
   /** No `[DONE]` follows, so that a client that overlooks the error still sees a cut stream. */
@@ -97,7 +106,7 @@ export class OpenAITranslator implements Translator<string> {
     });
     const chunk = { ...answer, object: "chat.completion.chunk", choices: streamed };
     this.#progress = "complete";
-    return this.#release(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`);
+    return this.#release(`data: ${JSON.stringify(chunk)}\n\n${doneFrame}`);
   }
 
   #release(frame: string): string[] {

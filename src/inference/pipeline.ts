@@ -24,6 +24,8 @@ export interface PipelineOptions<Out> {
   readonly failures: Failures;
   readonly timeouts: Timeouts;
   readonly stopwatch: Stopwatch;
+  /** Told of the first word. */
+  readonly began?: () => void;
   /** Starts the request to the backend, which reports to the listener. */
   readonly open: (listener: ResponseListener) => UpstreamCall;
 }
@@ -50,6 +52,7 @@ export class Pipeline<Out> implements ResponseListener {
   #produced = false;
   #paused = false;
   #headSeen = false;
+  #heard = false;
   #lastByte = performance.now();
   #lastEvent = this.#lastByte;
   #finishedAt = this.#lastByte;
@@ -66,6 +69,11 @@ export class Pipeline<Out> implements ResponseListener {
     this.#armWatch();
   }
 
+  /** Whether there was a first word: from there on nobody else may be asked. */
+  get began(): boolean {
+    return this.#produced;
+  }
+
   head(): void {
     this.#headSeen = true;
     this.#restartClocks();
@@ -75,6 +83,7 @@ export class Pipeline<Out> implements ResponseListener {
 
   data(bytes: Buffer): void {
     if (this.#settled) return;
+    this.#heard = true;
     this.#lastByte = performance.now();
     this.#attempt(() => {
       this.#translate(this.#reader.push(bytes));
@@ -125,7 +134,7 @@ export class Pipeline<Out> implements ResponseListener {
       const before = translator.progress;
       let reading = true;
       for (const value of translator.push(event)) {
-        this.#produced = true;
+        if (!this.#produced) this.#begin();
         reading = sink.write(value);
       }
       if (!reading) this.#pause();
@@ -139,6 +148,11 @@ export class Pipeline<Out> implements ResponseListener {
       }
     }
     if (events.length > 0) this.#lastEvent = this.#lastByte;
+  }
+
+  #begin(): void {
+    this.#produced = true;
+    this.#options.began?.();
   }
 
   #finish(): void {
@@ -180,12 +194,16 @@ export class Pipeline<Out> implements ResponseListener {
    * first word is simply no valid response.
    */
   #beforeAnything(error: ProxyError): ProxyError {
-    const { failures } = this.#options;
+    const { failures, translator } = this.#options;
     if (error.code === "upstream_failed") {
       const { status, message, refusal } = error;
       return failures.refusal(status, { status, locations: [], ...refusal, message });
     }
-    return vagueReasons.has(error.message) ? failures.malformed(error) : error;
+    const isVague = vagueReasons.has(error.message);
+    if (error.code === "upstream_truncated" && !isVague) return error;
+    if (this.#heard && translator.isWhole === true) return failures.broken(error);
+    if (isVague) return failures.malformed(error);
+    return this.#headSeen ? failures.unclear(error) : error;
   }
 
   #settle(outcome: Outcome): void {

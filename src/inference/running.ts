@@ -8,6 +8,7 @@ interface Interruptible {
 /** The answers under way, so that a shutdown can wait for them and, at last, end them. */
 export class RunningAnswers {
   readonly #answers = new Set<Interruptible>();
+  #ended: ProxyError | undefined;
 
   get size(): number {
     return this.#answers.size;
@@ -19,9 +20,12 @@ export class RunningAnswers {
       this.#answers.delete(answer);
     };
     answer.result.then(remove, remove);
+    if (this.#ended !== undefined) answer.interrupt(this.#ended);
   }
 
+  /** Also those that begin later. */
   interruptAll(error: ProxyError): void {
+    this.#ended = error;
     for (const answer of this.#answers) answer.interrupt(error);
   }
 }

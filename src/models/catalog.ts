@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { toProxyError, type ProxyError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
-import { comparableName, withTag } from "../ollama/model-name.ts";
+import type { Config } from "../config/schema.ts";
+import { withTag } from "../ollama/model-name.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import { enrich } from "./backend-facts.ts";
+import { NamedModels } from "./named-models.ts";
+import type { CatalogModel } from "./catalog-model.ts";
 import { readModelList, type ModelEntry } from "./model-entry.ts";
 import { readOllamaList } from "./ollama-list.ts";
+import { RouteTable } from "./route-table.ts";
 
 /** Milliseconds; a fifth more or less, so that many proxies do not all ask at once. */
 const timeToLive = 30_000;
@@ -19,25 +23,6 @@ const missInterval = 1_000;
 /** How long what the quickest backend told waits for the others. */
 const patience = 1_000;
 
-/** A model that a backend serves. */
-export interface CatalogModel {
-  /** The name that Ollama clients see, with its tag. */
-  readonly name: string;
-  readonly upstream: Upstream;
-  readonly entry: ModelEntry;
-  /** The backend could not tell its models when last asked; this is what it told before. */
-  readonly stale?: true;
-}
-
-/** Of two models with one name, the first backend's. */
-interface Index {
-  readonly models: readonly CatalogModel[];
-  readonly byId: ReadonlyMap<string, CatalogModel>;
-  readonly byName: ReadonlyMap<string, CatalogModel>;
-  /** `upstream/model`, which also reaches what an earlier backend hides. */
-  readonly byPath: ReadonlyMap<string, CatalogModel>;
-}
-
 /** What one backend told. */
 interface UpstreamList {
   readonly entries: readonly ModelEntry[];
@@ -45,6 +30,8 @@ interface UpstreamList {
   readonly problem: ProxyError | undefined;
   /** When it was asked last, and until when that holds. */
   readonly askedAt: number;
+  /** When it told them last. */
+  readonly toldAt?: number | undefined;
   readonly lifetime: number;
 }
 
@@ -55,11 +42,14 @@ export class Catalog {
   readonly #lists = new Map<Upstream, UpstreamList>();
   /** Callers that come meanwhile share the one question. */
   readonly #asking = new Map<Upstream, Promise<void>>();
-  #index: Index = { models: [], byId: new Map(), byName: new Map(), byPath: new Map() };
+  readonly #routes: RouteTable;
+  #index: NamedModels;
 
-  constructor(upstreams: readonly Upstream[], log: Logger) {
+  constructor(upstreams: readonly Upstream[], routes: Config["routes"], log: Logger) {
     this.#upstreams = upstreams;
+    this.#routes = new RouteTable(routes);
     this.#log = log;
+    this.#index = new NamedModels([], this.#routes, upstreams);
   }
 
   /** Whether at least one backend has told its models. */
@@ -83,7 +73,7 @@ export class Catalog {
     }));
   }
 
-  /** Every model, in the order of the backends; of two with one name the first backend's counts. */
+  /** Every model, in the order of the backends. */
   async list(): Promise<readonly CatalogModel[]> {
     await this.#freshen();
     return this.#index.models;
@@ -94,7 +84,12 @@ export class Catalog {
    * `upstream/model`. A backend that could not tell its models is asked for whatever the client says.
    */
   async find(name: string): Promise<CatalogModel | undefined> {
-    return (await this.findListed(name)) ?? this.#unlisted(name);
+    return (await this.findListed(name)) ?? this.findKnown(name);
+  }
+
+  /** The same from what is known right now; asks nobody. */
+  findKnown(name: string): CatalogModel | undefined {
+    return this.lookUp(name) ?? this.#index.guess(name, (upstream) => this.#isSilent(upstream));
   }
 
   /** The same among the models that backends have told of. */
@@ -108,24 +103,33 @@ export class Catalog {
 
   /** What is known of a name right now; asks nobody. */
   lookUp(name: string): CatalogModel | undefined {
-    const wanted = comparableName(name);
-    const { byName, byId, byPath } = this.#index;
-    return byName.get(wanted) ?? byId.get(name) ?? byPath.get(wanted);
+    return this.#index.lookUp(name);
   }
 
-  #unlisted(name: string): CatalogModel | undefined {
-    if (name.trim() === "") return undefined;
+  /** A backend does not have what it listed: it is asked again before the next look-up. */
+  doubt(upstream: Upstream): void {
+    const list = this.#lists.get(upstream);
+    if (list !== undefined) this.#lists.set(upstream, { ...list, lifetime: 0 });
+  }
+
+  /** It has told nothing, so it may have anything. */
+  #isSilent(upstream: Upstream): boolean {
+    const { problem, entries, askedAt } = this.#lists.get(upstream) ?? unasked;
+    return entries.length === 0 && (problem !== undefined || askedAt < 0);
+  }
+
+  /**
+   * Begins with what an earlier catalog knows of the backends that are still the same, and asks the
+   * others.
+   */
+  async takeOver(earlier: Catalog): Promise<void> {
     for (const upstream of this.#upstreams) {
-      const { problem, entries, askedAt } = this.#lists.get(upstream) ?? unasked;
-      const knowsNothing = entries.length === 0 && (problem !== undefined || askedAt < 0);
-      const prefix = `${upstream.id}/`;
-      const own = name.startsWith(prefix) ? name.slice(prefix.length) : name;
-      const id = upstream.selection.idOf(own.replace(/:latest$/, ""));
-      if (knowsNothing && upstream.selection.serves(id)) {
-        return { name: withTag(own), upstream, entry: { id } };
-      }
+      const list = earlier.#lists.get(upstream);
+      if (list !== undefined) this.#lists.set(upstream, list);
     }
-    return undefined;
+    this.#reindex();
+    const others = this.#upstreams.filter((upstream) => !this.#lists.has(upstream));
+    await Promise.all(others.map((upstream) => this.#ask(upstream)));
   }
 
   /** Asks the backends anew: one of them has got or lost a model just now. */
@@ -134,9 +138,8 @@ export class Catalog {
     await Promise.all(this.#upstreams.map((upstream) => this.#ask(upstream)));
   }
 
-  /** Lists may hold hundreds of models, so they are put in order once, not per request. */
   #reindex(): void {
-    const all = this.#upstreams.flatMap((upstream) => {
+    const listed = this.#upstreams.flatMap((upstream) => {
       const { entries = [], problem } = this.#lists.get(upstream) ?? {};
       const stale = problem === undefined ? {} : { stale: true as const };
       const served = entries.filter(({ id }) => upstream.selection.serves(id));
@@ -147,17 +150,7 @@ export class Catalog {
         ...stale,
       }));
     });
-    const backwards = all.toReversed();
-    const byName = new Map(backwards.map((model) => [comparableName(model.name), model]));
-    const models = all.filter((model) => byName.get(comparableName(model.name)) === model);
-    this.#index = {
-      models,
-      byId: new Map(models.toReversed().map((model) => [model.entry.id, model])),
-      byName,
-      byPath: new Map(
-        backwards.map((model) => [comparableName(`${model.upstream.id}/${model.name}`), model]),
-      ),
-    };
+    this.#index = new NamedModels(listed, this.#routes, this.#upstreams);
   }
 
   /** Lists that are merely old are shown while new ones are fetched. */
@@ -165,7 +158,7 @@ export class Catalog {
     const old = this.#olderThan(({ lifetime }) => lifetime);
     if (old.length === 0) return;
     const asked = this.#enough(old);
-    if (this.#index.models.length === 0) await asked;
+    if (this.#upstreams.every((upstream) => this.#isSilent(upstream))) await asked;
   }
 
   #olderThan(limitOf: (list: UpstreamList) => number): Upstream[] {
@@ -202,7 +195,9 @@ export class Catalog {
     const keep = (entries: readonly ModelEntry[], problem?: ProxyError) => {
       const spread = timeToLive * (0.8 + 0.4 * Math.random());
       const lifetime = problem === undefined ? spread : timeToRetry;
-      this.#lists.set(upstream, { entries, problem, lifetime, askedAt: performance.now() });
+      const askedAt = performance.now();
+      const toldAt = problem === undefined ? askedAt : this.#lists.get(upstream)?.toldAt;
+      this.#lists.set(upstream, { entries, problem, lifetime, askedAt, toldAt });
     };
     try {
       const earlier = new Map(before.map((entry) => [entry.id, entry]));

@@ -9,7 +9,8 @@ import type {
   PullStatus,
 } from "../upstream/model-control.ts";
 import type { Upstream } from "../upstream/upstream.ts";
-import type { Catalog, CatalogModel } from "./catalog.ts";
+import type { Catalog } from "./catalog.ts";
+import type { CatalogModel } from "./catalog-model.ts";
 
 /** Milliseconds that what a backend says of its memory holds. */
 const stateLifetime = 2_000;

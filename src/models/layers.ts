@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { CatalogModel } from "./catalog.ts";
+import type { CatalogModel } from "./catalog-model.ts";
 import type { Merged } from "./virtual-model.ts";
 
 /**

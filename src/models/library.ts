@@ -1,6 +1,7 @@
 import { invalidRequest } from "../errors.ts";
 import { comparableName } from "../ollama/model-name.ts";
-import type { Catalog, CatalogModel } from "./catalog.ts";
+import type { Catalog } from "./catalog.ts";
+import type { CatalogModel } from "./catalog-model.ts";
 import type { ModelStore } from "./store.ts";
 import { mergeChain, type Merged, type VirtualModel } from "./virtual-model.ts";
 
@@ -51,6 +52,13 @@ export class Library {
   /** @throws ProxyError 400 when virtual models are made of each other in a circle. */
   async find(name: string): Promise<LibraryModel | undefined> {
     const baseOf = (base: string) => this.#catalog.find(base);
+    const virtual = await this.#store.get(name);
+    return virtual === undefined ? baseOf(name) : this.#over(virtual, baseOf);
+  }
+
+  /** The same from what is known right now: a model that may not be needed holds nothing up. */
+  async findKnown(name: string): Promise<LibraryModel | undefined> {
+    const baseOf = async (base: string) => this.#catalog.findKnown(base);
     const virtual = await this.#store.get(name);
     return virtual === undefined ? baseOf(name) : this.#over(virtual, baseOf);
   }

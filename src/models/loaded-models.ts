@@ -3,7 +3,8 @@ import type { ProcessModel } from "../ollama/responses.ts";
 import type { LoadedState } from "../upstream/model-control.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { Cards } from "./cards.ts";
-import type { Catalog, CatalogModel } from "./catalog.ts";
+import type { Catalog } from "./catalog.ts";
+import type { CatalogModel } from "./catalog-model.ts";
 import type { Control } from "./control.ts";
 import type { Library, LibraryModel } from "./library.ts";
 
@@ -16,6 +17,7 @@ const maxUsed = 1_000;
 interface UsedModel {
   readonly model: LibraryModel;
   readonly keepAlive: KeepAlive;
+  /** Milliseconds on the clock that no one sets. */
   readonly expiresAt: number;
   readonly contextLength: number;
 }
@@ -26,7 +28,12 @@ export interface LoadedModelsOptions {
   readonly library: Library;
   readonly control: Control;
   readonly defaultKeepAlive: KeepAlive;
+  /** Of those before it, whose place it takes. */
+  readonly used?: UsedModels;
 }
+
+/** By name; the one used longest ago first. */
+export type UsedModels = Map<string, UsedModel>;
 
 /**
  * Which models are in memory, as `ollama ps` shows them: by the word of the backends that know it, else
@@ -38,15 +45,15 @@ export class LoadedModels {
   readonly #library: Library;
   readonly #control: Control;
   readonly #defaultKeepAlive: KeepAlive;
-  /** The one used longest ago first. */
-  readonly #used = new Map<string, UsedModel>();
+  readonly #used: UsedModels;
 
-  constructor({ cards, catalog, library, control, defaultKeepAlive }: LoadedModelsOptions) {
-    this.#cards = cards;
-    this.#catalog = catalog;
-    this.#library = library;
-    this.#control = control;
-    this.#defaultKeepAlive = defaultKeepAlive;
+  constructor(options: LoadedModelsOptions) {
+    this.#cards = options.cards;
+    this.#catalog = options.catalog;
+    this.#library = options.library;
+    this.#control = options.control;
+    this.#defaultKeepAlive = options.defaultKeepAlive;
+    this.#used = options.used ?? new Map();
   }
 
   /**
@@ -63,7 +70,7 @@ export class LoadedModels {
     this.#used.set(model.name, {
       model,
       keepAlive: lifetime,
-      expiresAt: Math.min(forever, Date.now() + lifetime),
+      expiresAt: performance.now() + lifetime,
       contextLength: contextLength ?? this.#cards.facts(model).contextLength,
     });
     for (const name of this.#used.keys()) {
@@ -92,19 +99,24 @@ export class LoadedModels {
   }
 
   #dropExpired(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const [name, { expiresAt }] of this.#used) {
       if (expiresAt <= now) this.#used.delete(name);
     }
   }
 
-  /** A backend may have lost a model since, or another process a virtual one. */
+  /**
+   * A backend may have lost a model since, or another process a virtual one. One whose configuration
+   * has changed is another object than it was.
+   */
   async #dropMissing(): Promise<void> {
     const asked = [...this.#used.values()].map(async (use) => {
       const { name, upstream, virtual } = use.model;
       const path = virtual === undefined ? `${upstream.id}/${name}` : name;
       const found = await this.#library.find(path).catch(() => undefined);
-      if (found === undefined && this.#used.get(name) === use) this.#used.delete(name);
+      if (this.#used.get(name) !== use) return;
+      if (found === undefined) this.#used.delete(name);
+      else this.#used.set(name, { ...use, model: { ...found, name } });
     });
     await Promise.all(asked);
   }
@@ -127,7 +139,7 @@ export class LoadedModels {
     }
     return [...loaded].map(([model, state]) => {
       const { contextLength } = this.#cards.facts(model);
-      return this.#row({ model, contextLength, expiresAt: forever }, state);
+      return this.#row({ model, contextLength, expiresAt: Infinity }, state);
     });
   }
 
@@ -137,13 +149,14 @@ export class LoadedModels {
   ): ProcessModel {
     const { details, digest, ...told } = state?.told ?? {};
     const isBackends = model.virtual === undefined;
+    const expiry = Math.min(forever, Date.now() + expiresAt - performance.now());
     return {
       name: model.name,
       model: model.name,
       size: this.#cards.size(model),
       digest: (isBackends ? digest : undefined) ?? this.#cards.digest(model),
       details: (isBackends ? details : undefined) ?? this.#cards.details(model),
-      expires_at: new Date(expiresAt).toISOString(),
+      expires_at: new Date(expiry).toISOString(),
       size_vram: this.#cards.size(model),
       context_length: contextLength,
       ...told,

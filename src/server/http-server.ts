@@ -1,12 +1,16 @@
-import { STATUS_CODES, type Server } from "node:http";
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import cors from "@fastify/cors";
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { ProxyError, toProxyError } from "../errors.ts";
+import { ProxyError, serverBusy, toProxyError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
 import { limitArrival, limitPauses } from "./arrival-limit.ts";
-import { sendError, sendPlain, type ErrorShape } from "./responses.ts";
+import { sendError, sendJson, sendPlain, type ErrorShape } from "./responses.ts";
+import { allowBody, faultOfHead } from "./request-head.ts";
 import { isSameOrigin, type Guard } from "./guard.ts";
+import { describeInternalError, logListenErrors } from "./internal-errors.ts";
+import type { Overload, Pressure } from "./overload.ts";
+import { closeWaitingResponses } from "./waiting-responses.ts";
 
 export type Method = "GET" | "HEAD" | "POST" | "DELETE";
 export type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown;
@@ -19,19 +23,36 @@ export interface Route {
   readonly errors: ErrorShape;
   /** Answers without the client's key: what a balancer asks. */
   readonly open?: boolean;
+  /** Answers however much there is to do: it costs next to nothing. */
+  readonly light?: boolean;
   /** The handler reads the body itself, from `request.raw`, with a bound of its own. */
   readonly raw?: boolean;
 }
 
 export interface HttpServerOptions {
   readonly routes: readonly Route[];
-  readonly guard: Guard;
+  readonly guard: Pick<Guard, keyof Guard>;
   readonly log: Logger;
   readonly pathPrefix: string;
   /** Largest request body, bytes. */
   readonly maxBody: number;
   /** Milliseconds for a whole request to arrive; of a raw one, between two reads of its body. */
   readonly requestTimeout: number;
+  /** New requests are refused while there is too much to do. */
+  readonly overload?: Overload;
+  readonly onShed?: (pressure: Pressure) => void;
+  readonly onOpened?: () => void;
+  /**
+   * The response has left, or its client has. Fastify's own hook does not tell of a response that was
+   * taken over and then cut short.
+   * @param thrown what the handler ended with
+   */
+  readonly onClosed?: (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    milliseconds: number,
+    thrown: ProxyError | undefined,
+  ) => void;
 }
 
 export interface HttpServer {
@@ -56,6 +77,12 @@ const preflightVary = "Origin, Access-Control-Request-Method, Access-Control-Req
 /** Milliseconds for a refusal to be read by a client that goes on sending. */
 const lastWords = 1_000;
 
+/**
+ * Milliseconds for the first request of a connection that was taken just before the end: a balancer
+ * can't know, and will not send it to another replica.
+ */
+const lastRequests = 500;
+
 /** The content type, for Fastify, of a body that is left alone. */
 const rawBody = "application/octet-stream";
 
@@ -79,6 +106,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       maxHeaderSize: 16 * 1024,
     },
     exposeHeadRoutes: false,
+    // The refusal would be in Fastify's words; see `refusing`.
+    return503OnClosing: false,
     clientErrorHandler: refuseConnection,
     routerOptions: {
       ignoreTrailingSlash: true,
@@ -87,8 +116,15 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     },
   });
   const dropUnused = watchUnusedConnections(server.server);
+  closeWaitingResponses(server.server);
+  logListenErrors(server.server, options.log);
   let draining = false;
   let closing = false;
+  let refusing = false;
+  server.server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    allowBody(request, response, options.maxBody);
+    server.server.emit("request", request, response);
+  });
   server.server.on("request", (request, response) => {
     limitArrival(request, response, options.requestTimeout, refuseLate);
     // Node closes connections that are idle when it begins to close, not those that become so later.
@@ -96,8 +132,23 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       if (closing) server.server.closeIdleConnections();
     });
   });
+  const thrown = new WeakMap<FastifyRequest, ProxyError>();
+  server.addHook("onRequest", (request, reply, done) => {
+    const start = performance.now();
+    options.onOpened?.();
+    reply.raw.once("close", () => {
+      options.onClosed?.(request, reply, performance.now() - start, thrown.get(request));
+    });
+    done();
+  });
   server.addHook("onRequest", async (request, reply) => {
+    const fault = faultOfHead(request.raw);
+    if (fault !== undefined) {
+      const [status, error] = fault;
+      return sendJson(reply.code(status).header("connection", "close"), { error });
+    }
     if (draining) reply.header("connection", "close");
+    if (refusing) throw new ProxyError("shutting_down", "server is shutting down");
     // Clients send JSON under any content type, a malformed one or none.
     const { raw } = request.routeOptions.config as RouteConfig;
     request.headers["content-type"] = raw === true ? rawBody : "application/json";
@@ -117,7 +168,14 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   addRoutes(server, options);
   server.setNotFoundHandler((_, reply) => sendPlain(reply, 404, "404 page not found"));
   server.setErrorHandler((error, request, reply) => {
-    sendError(reply, fromFastify(error), shapeOf(request, options));
+    const failure = fromFastify(error);
+    thrown.set(request, failure);
+    if (failure.code === "internal") {
+      const { method, routeOptions } = request;
+      const fields = { method, route: routeOptions.url, ...describeInternalError(failure.cause) };
+      options.log.error(fields, "a request failed by a fault of this program");
+    }
+    sendError(reply, failure, shapeOf(request, options));
   });
   return {
     listen: async (host, port) => {
@@ -130,9 +188,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     },
     close: async () => {
       closing = true;
-      const closed = server.close();
-      dropUnused();
-      await closed;
+      const refuse = setTimeout(() => {
+        refusing = true;
+        dropUnused();
+      }, lastRequests);
+      await server.close();
+      clearTimeout(refuse);
     },
     cut: () => server.server.closeAllConnections(),
   };
@@ -221,8 +282,10 @@ function addRoutes(server: FastifyInstance, options: HttpServerOptions): void {
       handler: route.handler,
       config: { errors: route.errors, raw: route.raw === true },
       preParsing: async (request) => {
-        if (route.open === true || options.guard.allowsKey(request.headers.authorization)) return;
-        throw new ProxyError("unauthorized", "unauthorized");
+        if (route.open !== true && !options.guard.allowsKey(request.headers.authorization)) {
+          throw new ProxyError("unauthorized", "unauthorized");
+        }
+        if (route.light !== true) shed(options);
       },
     });
   }
@@ -235,6 +298,14 @@ function addRoutes(server: FastifyInstance, options: HttpServerOptions): void {
       handler: (_, reply) => sendPlain(reply.header("allow", allow), 405, "405 method not allowed"),
     });
   }
+}
+
+/** @throws ProxyError while there is too much to do. */
+function shed({ overload, onShed }: HttpServerOptions): void {
+  const pressure = overload?.pressure;
+  if (pressure === undefined) return;
+  onShed?.(pressure);
+  throw serverBusy();
 }
 
 function methodsByPath(routes: readonly Route[]): Map<string, string[]> {
@@ -259,6 +330,9 @@ function fromFastify(error: unknown): ProxyError {
       return new ProxyError("invalid_request", "request body is not as long as announced", {
         cause: error,
       });
+    // The client left while it sent its request.
+    case "ECONNRESET":
+      return new ProxyError("client_closed", "client closed request", { cause: error });
     default:
       return toProxyError(error);
   }

@@ -1,48 +1,71 @@
-import { ProxyError, type Refusal } from "../errors.ts";
+import { ProxyError, type ProxyErrorOptions, type Refusal } from "../errors.ts";
 import { parseErrorBody } from "../openai/error-body.ts";
 import { kindOfRefusal } from "../openai/refusals.ts";
+
+const invalid = "returned an invalid response";
+const late = "did not respond in time";
+const unreadable = { reason: "invalid response from upstream" };
 
 /** Failures of one backend, in words that name it but tell neither address nor key. */
 export class Failures {
   readonly #id: string;
   readonly #secrets: readonly string[];
+  readonly #usesClientKey: boolean;
 
-  /** @param secrets texts that must never reach a client, such as the key */
-  constructor(id: string, secrets: readonly string[]) {
+  /**
+   * @param secrets texts that must never reach a client, such as the key
+   * @param usesClientKey whether the key that a backend may reject is the caller's own
+   */
+  constructor(id: string, secrets: readonly string[], usesClientKey = false) {
     this.#id = id;
+    this.#usesClientKey = usesClientKey;
     this.#secrets = secrets.filter((secret) => secret.length >= 4);
   }
 
+  /** There was no connection. */
   unreachable(cause?: unknown): ProxyError {
-    return this.#failure("upstream_unreachable", "is unreachable", "unexpected EOF", cause);
+    return this.#failure("upstream_unreachable", "is unreachable", { cause });
   }
 
-  /** Also a connection that was cut: on a running stream, Ollama's word for it. */
+  /** The connection was reset before there was an answer. */
+  reset(cause?: unknown): ProxyError {
+    const reason = "unexpected EOF";
+    return this.#failure("upstream_unreachable", "is unreachable", {
+      reason,
+      cause,
+      ambiguous: true,
+    });
+  }
+
+  /** The answer was cut: on a running stream, Ollama's word for it. */
   cut(cause?: unknown): ProxyError {
-    return this.#failure(
-      "upstream_malformed",
-      "returned an invalid response",
-      "unexpected EOF",
-      cause,
-    );
+    const reason = "unexpected EOF";
+    return this.#failure("upstream_malformed", invalid, { reason, cause, ambiguous: true });
   }
 
+  /** An answer that can't be read. */
   malformed(cause?: unknown): ProxyError {
-    return this.#failure(
-      "upstream_malformed",
-      "returned an invalid response",
-      "invalid response from upstream",
-      cause,
-    );
+    return this.#failure("upstream_malformed", invalid, { ...unreadable, cause, ambiguous: true });
+  }
+
+  /** An answer of which a part had come: the work is done. */
+  broken(cause?: unknown): ProxyError {
+    return this.#failure("upstream_truncated", invalid, { ...unreadable, cause });
+  }
+
+  /** What answers is no model's server: a redirect, a web page, or not even HTTP. */
+  foreign(cause?: unknown): ProxyError {
+    return this.#failure("upstream_malformed", invalid, { ...unreadable, cause });
   }
 
   silent(seconds: number): ProxyError {
-    return this.#failure("upstream_timeout", "did not respond in time", `no data for ${seconds}s`);
+    const reason = `no data for ${seconds}s`;
+    return this.#failure("upstream_timeout", late, { reason, ambiguous: true });
   }
 
   /** A response with a status that is no success. */
   refused(status: number, statusText: string, body: string, retryAfter?: string): ProxyError {
-    if (status < 400) return this.malformed();
+    if (status < 400) return this.foreign();
     const said = parseErrorBody(body);
     const told = this.redact(said.message);
     const message =
@@ -57,9 +80,11 @@ export class Failures {
   refusal(status: number, refusal: Refusal, retryAfter?: string): ProxyError {
     const isKey = status === 400 && kindOfRefusal(refusal) === "key";
     if (isKey || [401, 402, 403, 407].includes(status)) {
-      return this.#failure("upstream_unauthorized", "rejected the proxy's credentials");
+      return this.#usesClientKey
+        ? this.#failure("unauthorized", "rejected the client's key")
+        : this.#failure("upstream_unauthorized", "rejected the proxy's credentials");
     }
-    if (status === 408) return this.#failure("upstream_timeout", "did not respond in time");
+    if (status === 408) return this.#failure("upstream_timeout", late);
     const overloaded = status === 429 || status === 503 || status === 529;
     const seconds = overloaded ? retryAfterSeconds(status, retryAfter) : undefined;
     return new ProxyError(
@@ -68,6 +93,7 @@ export class Failures {
       {
         refusal,
         status: status === 529 ? 503 : status,
+        ambiguous: status >= 500 && status !== 502 && !overloaded,
         ...(seconds === undefined ? {} : { retryAfter: seconds }),
       },
     );
@@ -78,13 +104,12 @@ export class Failures {
     const message = this.redact(error.message);
     const reason = this.redact(error.reason);
     if (message === error.message && reason === error.reason) return error;
-    return new ProxyError(error.code, message, {
-      status: error.status,
-      reason,
-      ...(error.refusal === undefined ? {} : { refusal: error.refusal }),
-      ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
-      cause: error.cause,
-    });
+    return copy(error, { message, reason });
+  }
+
+  /** The same of an answer that had been accepted: the work may be done. */
+  unclear(error: ProxyError): ProxyError {
+    return error.ambiguous ? error : copy(error, { ambiguous: true });
   }
 
   redact(text: string): string {
@@ -99,14 +124,27 @@ export class Failures {
   #failure(
     code: ConstructorParameters<typeof ProxyError>[0],
     what: string,
-    reason?: string,
-    cause?: unknown,
+    options: ProxyErrorOptions = {},
   ): ProxyError {
-    return new ProxyError(code, `upstream "${this.#id}" ${what}`, {
-      ...(reason === undefined ? {} : { reason }),
-      cause,
-    });
+    return new ProxyError(code, `upstream "${this.#id}" ${what}`, options);
   }
+}
+
+function copy(
+  error: ProxyError,
+  changes: { readonly message?: string; readonly reason?: string; readonly ambiguous?: boolean },
+): ProxyError {
+  const { code, message, status, reason, ambiguous, refusal, retryAfter, cause } = error;
+  const { message: words = message, ...others } = changes;
+  return new ProxyError(code, words, {
+    status,
+    reason,
+    ambiguous,
+    ...others,
+    ...(refusal === undefined ? {} : { refusal }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+    cause,
+  });
 }
 
 const minSeconds = 1;

@@ -29,7 +29,8 @@ export async function* postedLines(
     }
     wake?.();
   };
-  const call = upstream.post(path, JSON.stringify(body), "application/x-ndjson", {
+  const question = { path, body: JSON.stringify(body), accept: "application/x-ndjson" };
+  const call = upstream.post(question, {
     head: () => {},
     data: (bytes) => {
       call.pause();

@@ -1,8 +1,10 @@
 import type { Dispatcher } from "undici";
-import type { ProxyError } from "../errors.ts";
+import { serverBusy, type ProxyError } from "../errors.ts";
 import type { Failures } from "./failures.ts";
 
 const maxErrorBytes = 64 * 1024;
+/** Responses of status 1xx before the true one. */
+const maxAnnouncements = 20;
 /** Milliseconds for the body of a refusal, which tells only why. */
 const maxErrorTime = 500;
 
@@ -36,6 +38,7 @@ export class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall
   #refusalBytes = 0;
   #refusalTimer: NodeJS.Timeout | undefined;
   #headSeen = false;
+  #announcements = 0;
 
   constructor(
     failures: Failures,
@@ -74,13 +77,18 @@ export class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall
     headers: Record<string, string | string[] | undefined>,
     statusText = "",
   ): void {
-    if (status < 200 || this.#aborted) return;
+    if (this.#aborted) return;
+    if (status < 200) {
+      this.#announcements += 1;
+      if (this.#announcements > maxAnnouncements) this.#fail(this.#failures.foreign());
+      return;
+    }
     this.#headSeen = true;
     if (status < 300) {
       const encoding = headerText(headers["content-encoding"]) || "identity";
       const contentType = headerText(headers["content-type"]).toLowerCase();
-      if (encoding !== "identity" || contentType.startsWith("text/html"))
-        this.#fail(this.#failures.malformed());
+      if (contentType.startsWith("text/html")) this.#fail(this.#failures.foreign());
+      else if (encoding !== "identity") this.#fail(this.#failures.malformed());
       else this.#listener.head(contentType);
       return;
     }
@@ -122,11 +130,13 @@ export class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall
 
   #mapped(error: Error): ProxyError {
     if (this.#headSeen) return this.#failures.cut(error);
-    const { code, name } = error as { code?: string; name: string };
-    const connected =
-      name === "HTTPParserError" ||
-      (code?.startsWith("UND_ERR_") === true && code !== "UND_ERR_CONNECT_TIMEOUT");
-    return connected ? this.#failures.cut(error) : this.#failures.unreachable(error);
+    const { code = "", name } = error as { code?: string; name: string };
+    if (outOfSockets.has(code)) return serverBusy();
+    if (this.#controller === undefined) return this.#failures.unreachable(error);
+    if (name === "HTTPParserError" || code === "UND_ERR_HEADERS_OVERFLOW") {
+      return this.#failures.foreign(error);
+    }
+    return code.startsWith("UND_ERR_") ? this.#failures.cut(error) : this.#failures.reset(error);
   }
 
   #refuse(): void {
@@ -155,6 +165,8 @@ function headerText(value: string | string[] | undefined): string {
   return (Array.isArray(value) ? value[0] : value) ?? "";
 }
 
+/** This process has no more of them; that says nothing of the backend. */
+const outOfSockets = new Set(["EMFILE", "ENFILE"]);
 const brokenConnection = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
 
 function wasReused(error: Error): boolean {

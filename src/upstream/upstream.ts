@@ -1,12 +1,17 @@
-import { Agent, buildConnector, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
 import { ModelSelection } from "../config/model-selection.ts";
-import type { Timeouts, UpstreamConfig } from "../config/schema.ts";
+import type { Config, Limits, Timeouts, UpstreamConfig } from "../config/schema.ts";
 import type { Dialect } from "../dialects/dialect.ts";
 import { ProxyError } from "../errors.ts";
+import { Circuit } from "./circuit.ts";
+import { createDispatcher } from "./connection.ts";
 import { Failures } from "./failures.ts";
+import { KeyRing, type ApiKey, type Rest } from "./key-ring.ts";
 import { KnownDialect, type ConfiguredDialect } from "./known-dialect.ts";
 import { Lessons, type Use } from "./lessons.ts";
 import { ResponseHandler, type ResponseListener, type UpstreamCall } from "./response-handler.ts";
+import { Slots } from "./slots.ts";
+import type { UpstreamEvents } from "./upstream-events.ts";
 
 const maxListBytes = 8 * 1024 * 1024;
 const maxDocumentBytes = 256 * 1024 * 1024;
@@ -14,72 +19,114 @@ const maxDocumentBytes = 256 * 1024 * 1024;
 const probeTimeout = 1_500;
 const jsonType = "application/json";
 
+/** Where the settings that all backends share come from. */
+export type UpstreamSettings = Pick<Config, "timeouts" | "limits" | "circuit">;
+
+/** A question to a backend, as it is sent. */
+export interface UpstreamRequest {
+  /** Below the base URL, or after `origin:` below the server itself. */
+  readonly path: string;
+  readonly body: string | Buffer;
+  readonly accept: string;
+  /** Any of the backend's own when absent. */
+  readonly key?: Pick<ApiKey, "secret"> | undefined;
+}
+
 type RequestOptions = Pick<Dispatcher.DispatchOptions, "method" | "path" | "headers" | "body">;
 
 interface DocumentOptions {
   /** Milliseconds for all of it. */
   readonly timeout: number;
   readonly signal?: AbortSignal;
+  readonly key?: UpstreamRequest["key"];
 }
 
-/** One backend: its address, its key, its connections. */
+/** One backend: its address, its keys, its connections, and how it is doing. */
 export class Upstream {
   readonly id: string;
   readonly kind: UpstreamConfig["kind"];
+  readonly config: UpstreamConfig;
   /** Which of its models are served, and under which names. */
   readonly selection: ModelSelection;
   readonly failures: Failures;
+  /** Whether the caller's own key is passed on. */
+  readonly usesClientKey: boolean;
   /** What its refusals taught. */
   readonly lessons = new Lessons();
   /** Model names from the configuration, for a backend that can't list its own. */
   readonly configuredModels: readonly string[] | undefined;
+  readonly timeouts: Timeouts;
+  readonly limits: Limits;
+  readonly circuit: Circuit;
+  readonly keys: KeyRing;
+  readonly slots: Slots;
+  readonly #events: UpstreamEvents | undefined;
   readonly #baseUrl: URL;
   readonly #headers: Readonly<Record<string, string>>;
-  readonly #agent: Agent;
+  readonly #dispatcher: Dispatcher;
   readonly #dialect: KnownDialect;
+  #rest: Rest | undefined;
 
-  constructor(config: UpstreamConfig, timeouts: Pick<Timeouts, "connect">) {
+  constructor(config: UpstreamConfig, settings: UpstreamSettings, events?: UpstreamEvents) {
     this.id = config.id;
     this.kind = config.kind;
+    this.config = config;
     this.selection = new ModelSelection(config);
     this.#baseUrl = new URL(config.base_url);
     const known = config.kind === "ollama" ? { ...config, dialect: config.kind } : config;
     this.#dialect = new KnownDialect(known, this.#baseUrl);
     this.configuredModels = config.models;
-    this.failures = new Failures(config.id, [
-      config.api_key ?? "",
-      ...Object.values(config.headers ?? {}),
-    ]);
+    const secrets = config.api_key ?? [];
+    this.usesClientKey = config.auth === "client";
+    const told = [...secrets, ...Object.values(config.headers ?? {})];
+    this.failures = new Failures(config.id, told, this.usesClientKey);
+    this.timeouts = laidOver(settings.timeouts, config.timeouts);
+    this.limits = laidOver(settings.limits, config.limits);
+    this.slots = new Slots(this.limits);
+    this.keys = new KeyRing(secrets);
+    this.circuit = new Circuit(settings.circuit, {
+      onChange: (state) => events?.circuit(config.id, state),
+    });
+    this.#events = events;
     this.#headers = {
       "user-agent": "ollama-openai-proxy",
       "accept-encoding": "identity",
-      ...authorization(config.api_key, this.#dialect),
       ...config.headers,
     };
-    // Limits of time are ours, per stream: undici's own are coarse and would end slow prompts.
-    this.#agent = new Agent({
-      connect: connector(timeouts.connect),
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      pipelining: 1,
-    });
+    this.#dispatcher = createDispatcher(config, this.timeouts.connect);
+  }
+
+  /** For how long it is left alone, and what it had said. */
+  get resting(): Rest | undefined {
+    const rest = this.#rest;
+    return rest !== undefined && rest.until > performance.now() ? rest : this.keys.resting;
+  }
+
+  /** It asked for a pause. */
+  rest(milliseconds: number, error: ProxyError): void {
+    this.#rest = { until: performance.now() + milliseconds, error };
+  }
+
+  /** One key is not to be used for a while. @param alarm somebody has to do something about it */
+  restKey(key: ApiKey, milliseconds: number, error: ProxyError, alarm: boolean): void {
+    this.keys.rest(key, milliseconds, error);
+    this.#events?.rested(this.id, key.place, milliseconds / 1000, error, alarm);
   }
 
   /** Starts a POST. Redirects are not followed: one could carry the key to another host. */
-  post(
-    path: string,
-    body: string | Buffer,
-    accept: string,
-    listener: ResponseListener,
-  ): UpstreamCall {
-    const headers = { ...this.#headers, accept, "content-type": "application/json" };
+  post({ path, body, accept, key }: UpstreamRequest, listener: ResponseListener): UpstreamCall {
+    const headers = { ...this.#headersWith(key), accept, "content-type": "application/json" };
     return this.#dispatch({ method: "POST", path: this.#path(path), headers, body }, listener);
   }
 
   /** A small JSON document. @throws ProxyError when there is none, or not in time. */
   getJson(path: string, timeout: number): Promise<unknown> {
     return this.#document(
-      { method: "GET", path: this.#path(path), headers: { ...this.#headers, accept: jsonType } },
+      {
+        method: "GET",
+        path: this.#path(path),
+        headers: { ...this.#headersWith(), accept: jsonType },
+      },
       { timeout },
       maxListBytes,
     );
@@ -87,7 +134,11 @@ export class Upstream {
 
   /** A POST whose answer is one JSON document. @throws ProxyError, also when the signal aborts. */
   postJson(path: string, body: unknown, options: DocumentOptions): Promise<unknown> {
-    const headers = { ...this.#headers, accept: jsonType, "content-type": jsonType };
+    const headers = {
+      ...this.#headersWith(options.key),
+      accept: jsonType,
+      "content-type": jsonType,
+    };
     return this.#document(
       { method: "POST", path: this.#path(path), headers, body: JSON.stringify(body) },
       options,
@@ -103,7 +154,7 @@ export class Upstream {
     timeout: number,
   ): Promise<void> {
     const type = body === undefined ? {} : { "content-type": jsonType };
-    const headers = { ...this.#headers, accept: "*/*", ...type };
+    const headers = { ...this.#headersWith(), accept: "*/*", ...type };
     const sent = body === undefined ? {} : { body: JSON.stringify(body) };
     const options = { method, path: this.#path(path), headers, ...sent };
     await this.#collect(options, { timeout }, maxListBytes);
@@ -124,8 +175,34 @@ export class Upstream {
     return this.#dialect.recognise(list, (path) => this.getJson(path, probeTimeout));
   }
 
+  /** Whether it is there, asked without spending a token. @throws ProxyError when it is not */
+  async look(timeout: number): Promise<void> {
+    const path = this.kind === "ollama" ? "/api/version" : "/models";
+    try {
+      await this.getJson(path, timeout);
+    } catch (error) {
+      if (!answered(error)) throw error;
+    }
+  }
+
+  /** Closes its connections, those in use too. */
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await this.#dispatcher.destroy();
+  }
+
+  /** Closes its connections once what runs on them has ended. */
+  async retire(): Promise<void> {
+    await this.#dispatcher.close();
+  }
+
+  #headersWith(key?: UpstreamRequest["key"]): Record<string, string> {
+    const { secret } = key ?? this.keys.take() ?? { secret: this.config.api_key?.[0] };
+    const { auth } = this.config;
+    const style = auth === undefined || auth === "client" ? this.#dialect.of("").auth : auth;
+    if (secret === undefined || style === "none") return this.#headers;
+    const header =
+      style === "api-key" ? { "api-key": secret } : { authorization: `Bearer ${secret}` };
+    return { ...header, ...this.#headers };
   }
 
   /** @param path below the base URL; with `origin:` before it, below the server itself */
@@ -144,7 +221,7 @@ export class Upstream {
     try {
       return JSON.parse(text);
     } catch (error) {
-      throw this.failures.malformed(error);
+      throw text === "" ? this.failures.malformed(error) : this.failures.broken(error);
     }
   }
 
@@ -176,7 +253,8 @@ export class Upstream {
           if (bytes > maxBytes) stop(this.failures.malformed());
         },
         end: settle,
-        error: settle,
+        error: (error) =>
+          settle(bytes > 0 && error.refusal === undefined ? this.failures.broken(error) : error),
       });
       signal?.addEventListener("abort", leave);
       if (signal?.aborted === true) leave();
@@ -188,27 +266,20 @@ export class Upstream {
     const handler = new ResponseHandler(this.failures, listener, () =>
       isRetry ? undefined : this.#dispatch(options, listener, true),
     );
-    this.#agent.dispatch({ ...options, origin: this.#baseUrl.origin }, handler);
+    this.#dispatcher.dispatch({ ...options, origin: this.#baseUrl.origin }, handler);
     return handler;
   }
 }
 
-/** Connects, and has errors tell what had been read, which the system's own do not. */
-function connector(timeout: number): buildConnector.connector {
-  const connect = buildConnector({ timeout });
-  return (options, callback) => {
-    connect(options, (...result: Parameters<buildConnector.Callback>) => {
-      const socket = result[1];
-      socket?.prependListener("error", (error) => {
-        Object.assign(error, { socket: { bytesRead: socket.bytesRead } });
-      });
-      callback(...result);
-    });
-  };
+function laidOver<Values extends object>(base: Values, own: object = {}): Values {
+  const given = Object.entries(own).filter(([, value]) => value !== undefined);
+  return { ...base, ...Object.fromEntries(given) };
 }
 
-function authorization(key: string | undefined, dialect: KnownDialect): Record<string, string> {
-  if (key === undefined) return {};
-  const header = dialect.of("").auth;
-  return header === "api-key" ? { "api-key": key } : { authorization: `Bearer ${key}` };
+/** A refusal is an answer too: nothing is wrong with a backend that has no such list. */
+function answered(error: unknown): boolean {
+  if (!(error instanceof ProxyError)) return false;
+  return (
+    error.code === "upstream_unauthorized" || (error.refusal !== undefined && error.status < 500)
+  );
 }

@@ -4,31 +4,44 @@ import { checkStream, isObject, parseNdjson, type JsonObject } from "../support/
 /** What a client should come to see, whatever route it asked. */
 export type Expected =
   /** `openaiError`: the text on `/v1`, where it is another. */
-  | { refused: number; error: string; openaiError?: string; retryAfter?: string }
+  | {
+      readonly refused: number;
+      readonly error: string;
+      readonly openaiError?: string;
+      /** The same for vectors. */
+      readonly embedError?: string;
+      readonly retryAfter?: string;
+    }
   /** The text so far, then the error with this reason. */
-  | { cut: string; after: string }
-  | { text: string; reason?: string };
+  | { readonly cut: string; readonly after: string }
+  /** A whole answer; where vectors are asked for, vectors. */
+  | { readonly text: string; readonly reason?: string; readonly calls?: readonly string[] };
+
+type Refused = Extract<Expected, { refused: number }>;
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string;
+}
 
 /** One way to ask for an answer, and how each outcome looks there. */
 export interface Front {
-  path: string;
-  body: (prompt: string) => object;
-  check: (answer: Answer, expected: Expected) => void;
-}
-
-export interface Answer {
-  status: number;
-  headers: Headers;
-  body: string;
+  readonly path: string;
+  readonly body: (prompt: string) => object;
+  readonly check: (answer: Answer, expected: Expected) => void;
 }
 
 const running = "an error was encountered while running the model: ";
+const ndjson = "application/x-ndjson";
+const json = "application/json; charset=utf-8";
+const asked = (content: string) => [{ role: "user", content }];
 
 /** The routes and forms that share one pipeline; the first is the one every fault is tried on. */
-export const fronts: Record<"chat" | "generate" | "whole" | "openai", Front> = {
+export const fronts = {
   chat: {
     path: "/api/chat",
-    body: (content) => ({ model: "m", messages: [{ role: "user", content }] }),
+    body: (prompt) => ({ model: "m", messages: asked(prompt) }),
     check: (answer, expected) => checkLines(answer, expected, "chat"),
   },
   generate: {
@@ -38,15 +51,32 @@ export const fronts: Record<"chat" | "generate" | "whole" | "openai", Front> = {
   },
   whole: {
     path: "/api/chat",
-    body: (content) => ({ model: "m", stream: false, messages: [{ role: "user", content }] }),
+    body: (prompt) => ({ model: "m", stream: false, messages: asked(prompt) }),
     check: checkWhole,
   },
   openai: {
     path: "/v1/chat/completions",
-    body: (content) => ({ model: "m", stream: true, messages: [{ role: "user", content }] }),
+    body: (prompt) => ({ model: "m", stream: true, messages: asked(prompt) }),
     check: checkEvents,
   },
-};
+} satisfies Record<string, Front>;
+
+/** Where the backend's answer is one document, too: it is read whole before anything is told. */
+export const documentFronts = {
+  embed: {
+    path: "/api/embed",
+    body: (input) => ({ model: "m", input }),
+    check: checkVectors,
+  },
+  "openai whole": {
+    path: "/v1/chat/completions",
+    body: (prompt) => ({ model: "m", messages: asked(prompt) }),
+    check: checkDocument,
+  },
+} satisfies Record<string, Front>;
+
+/** The embedding that `/api/embed` is expected to tell. */
+export const VECTOR = [0.6, 0.8];
 
 export async function ask(url: string, front: Front, prompt = "hi"): Promise<Answer> {
   const answer = await fetch(url + front.path, {
@@ -58,32 +88,32 @@ export async function ask(url: string, front: Front, prompt = "hi"): Promise<Ans
 
 function checkLines(answer: Answer, expected: Expected, kind: "chat" | "generate"): void {
   if ("refused" in expected) {
-    checkRefusal(answer, expected, { error: expected.error });
+    checkRefusal(answer, expected);
     return;
   }
-  expect(answer.status).toBe(200);
+  expect([answer.status, answer.headers.get("content-type")]).toEqual([200, ndjson]);
   const lines = parseNdjson(answer.body);
   checkStream(lines, kind);
   const last = lines.at(-1);
   if ("cut" in expected) {
     expect(last).toMatchObject({ done_reason: "error", error: running + expected.cut });
     expect(textOf(lines)).toBe(expected.after);
+    expect(callsOf(lines)).toEqual([]);
   } else {
     expect(last?.["done_reason"]).toBe(expected.reason ?? "stop");
     expect(textOf(lines)).toBe(expected.text);
+    expect(callsOf(lines)).toEqual(expected.calls ?? []);
   }
 }
 
 function checkWhole(answer: Answer, expected: Expected): void {
-  if ("refused" in expected) {
-    checkRefusal(answer, expected, { error: expected.error });
-  } else if ("cut" in expected) {
-    expect(answer.status).toBe(502);
-    expect(JSON.parse(answer.body)).toEqual({ error: running + expected.cut });
+  if ("refused" in expected) checkRefusal(answer, expected);
+  else if ("cut" in expected) {
+    checkRefusal(answer, { refused: 502, error: running + expected.cut });
   } else {
-    expect(answer.status).toBe(200);
-    const object = JSON.parse(answer.body) as JsonObject;
-    checkStream([object].map(withoutText), "chat");
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([200, json]);
+    const object = parseObject(answer.body);
+    checkStream([withoutText(object)], "chat");
     expect(object["done_reason"]).toBe(expected.reason ?? "stop");
     expect(textOf([object])).toBe(expected.text);
   }
@@ -94,38 +124,80 @@ function withoutText(object: JsonObject): JsonObject {
   return { ...object, message: { role: "assistant", content: "" } };
 }
 
+function checkVectors(answer: Answer, expected: Expected): void {
+  if ("refused" in expected) {
+    checkRefusal(answer, { ...expected, error: expected.embedError ?? expected.error });
+  } else {
+    expect("cut" in expected, "vectors come whole or not at all").toBe(false);
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([200, json]);
+    expect(parseObject(answer.body)["embeddings"]).toEqual([VECTOR]);
+  }
+}
+
 function checkEvents(answer: Answer, expected: Expected): void {
   if ("refused" in expected) {
-    const error = { message: expected.openaiError ?? expected.error, param: null, code: null };
-    checkRefusal(answer, expected, { error });
+    checkOpenAIRefusal(answer, expected);
     return;
   }
   expect(answer.status).toBe(200);
-  const events = answer.body
-    .split("\n\n")
+  expect(answer.headers.get("content-type")).toMatch(/^text\/event-stream\b/u);
+  const parts = answer.body.split("\n\n");
+  expect(parts.at(-1)).toBe("");
+  const events = parts
     .slice(0, -1)
     .map((event) => event.replace(/^event: .*\n/u, "").replace(/^data: /u, ""));
   const objects = events.filter((event) => event !== "[DONE]").map(parseObject);
+  const errors = objects.filter((object) => "error" in object);
   if ("cut" in expected) {
     const error = { message: running + expected.cut, type: "api_error", param: null, code: null };
     expect(objects.at(-1)).toEqual({ error });
+    expect(errors).toHaveLength(1);
     expect(events).not.toContain("[DONE]");
     expect(deltasOf(objects)).toBe(expected.after);
   } else {
     expect(deltasOf(objects)).toBe(expected.text);
-    expect(objects.filter((object) => "error" in object)).toEqual([]);
+    expect(errors).toEqual([]);
+    expect(events.indexOf("[DONE]")).toBe(events.length - 1);
   }
 }
 
-function checkRefusal(
-  answer: Answer,
-  { refused, retryAfter }: Extract<Expected, { refused: number }>,
-  body: object,
+function checkDocument(answer: Answer, expected: Expected): void {
+  if ("refused" in expected) checkOpenAIRefusal(answer, expected);
+  else if ("cut" in expected) {
+    checkOpenAIRefusal(answer, { refused: 502, error: running + expected.cut });
+  } else {
+    expect(answer.status).toBe(200);
+    const { choices } = parseObject(answer.body);
+    const [choice] = Array.isArray(choices) ? choices : [];
+    expect(choice).toMatchObject({ message: { content: expected.text } });
+  }
+}
+
+function checkRefusal(answer: Answer, { error, ...refusal }: Refused): void {
+  checkRefused(answer, refusal, { error });
+}
+
+function checkOpenAIRefusal(answer: Answer, { error, openaiError, ...refusal }: Refused): void {
+  const message = openaiError ?? error;
+  const type = openaiType(refusal.refused);
+  checkRefused(answer, refusal, { error: { message, type, param: null, code: null } });
+}
+
+/** Status, type and every byte of the body. */
+function checkRefused(
+  { status, headers, body }: Answer,
+  { refused, retryAfter }: Pick<Refused, "refused" | "retryAfter">,
+  object: object,
 ): void {
-  expect(JSON.parse(answer.body)).toMatchObject(body);
-  expect(answer.status).toBe(refused);
-  expect(answer.headers.get("content-type")).toBe("application/json; charset=utf-8");
-  expect(answer.headers.get("retry-after")).toBe(retryAfter ?? null);
+  expect({ status, body: JSON.parse(body) as unknown }).toEqual({ status: refused, body: object });
+  expect(body).toBe(JSON.stringify(JSON.parse(body)));
+  expect(headers.get("content-type")).toBe(json);
+  expect(headers.get("retry-after")).toBe(retryAfter ?? null);
+}
+
+function openaiType(status: number): string {
+  if (status === 404) return "not_found_error";
+  return status < 500 && status !== 429 ? "invalid_request_error" : "api_error";
 }
 
 function parseObject(text: string): JsonObject {
@@ -139,6 +211,13 @@ function textOf(lines: readonly JsonObject[]): string {
     .map((line) => (isObject(line["message"]) ? line["message"] : line))
     .map((holder) => (holder["content"] ?? holder["response"]) as string)
     .join("");
+}
+
+/** Names of the tools that were called. */
+function callsOf(lines: readonly JsonObject[]): unknown[] {
+  return lines
+    .flatMap(({ message }) => (isObject(message) ? (message["tool_calls"] ?? []) : []))
+    .map((call) => isObject(call) && isObject(call["function"]) && call["function"]["name"]);
 }
 
 function deltasOf(chunks: readonly JsonObject[]): string {

@@ -19,6 +19,7 @@ const run = await runProgram("go", ["test", "-json", "-count=1", "."], {
     OLLAMA_HOST: proxy.host,
     BACKEND_URL: model.baseUrl,
     SCRIPTED_HOST: scripted.host,
+    FAILOVER_HOST: scripted.failoverHost,
     SCRIPTED_BACKEND: scripted.backend.url,
   }),
 });

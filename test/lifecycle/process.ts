@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,22 +13,31 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Files in the folder that it runs in. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Shell commands that come first, such as `exec 2>/dev/full`. */
+  readonly before?: string;
 }
 
 export interface Run {
   readonly stdout: () => string;
   readonly stderr: () => string;
-  signal(name: "SIGTERM" | "SIGINT"): void;
+  signal(name: "SIGTERM" | "SIGINT" | "SIGHUP"): void;
+  readonly child: ChildProcess;
+  /** Where its files are. */
+  readonly folder: string;
   /** The exit code; null when a signal ended it. */
   readonly exit: Promise<number | null>;
 }
 
 /** Runs the built program in an empty folder, with nothing of our own environment but the path. */
-export function run({ args = [], environment = {}, files = {} }: RunOptions = {}): Run {
+export function run(options: RunOptions = {}): Run {
+  const { args = [], environment = {}, files = {}, before } = options;
   if (!existsSync(MAIN)) throw new Error("dist/main.js is missing: npm run build");
   const folder = mkdtempSync(join(tmpdir(), "proxy-"));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const node = [process.execPath, MAIN, ...args];
+  const shell = before === undefined ? [] : ["/bin/sh", "-c", `${before}; exec "$0" "$@"`];
+  const [program = "", ...parameters] = [...shell, ...node];
+  const child = spawn(program, parameters, {
     cwd: folder,
     env: { PATH: process.env["PATH"], OLLAMA_HOST: "127.0.0.1:0", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
@@ -46,6 +55,8 @@ export function run({ args = [], environment = {}, files = {} }: RunOptions = {}
     stdout: () => output.stdout,
     stderr: () => output.stderr,
     signal: (name) => child.kill(name),
+    child,
+    folder,
     exit,
   };
 }
@@ -54,9 +65,15 @@ export interface Served extends Run {
   readonly url: string;
 }
 
+export interface ServeOptions extends RunOptions {
+  /** What to do before it says so. */
+  readonly onStart?: (started: Run) => Promise<void>;
+}
+
 /** Runs it until it says where it listens. */
-export async function serve(options: RunOptions = {}): Promise<Served> {
+export async function serve({ onStart, ...options }: ServeOptions = {}): Promise<Served> {
   const started = run({ args: ["serve"], ...options });
+  await onStart?.(started);
   let ended = false;
   void started.exit.then(() => (ended = true));
   for (let waited = 0; !started.stdout().includes("Try it:"); waited += 10) {

@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { until } from "../faults/waiting.ts";
 import { checkStream, parseNdjson, type JsonObject } from "../support/ndjson.ts";
 import {
   chunk,
@@ -29,14 +30,34 @@ function* words(count: number): Generator<Step> {
   yield sse(chunk({}, "stop"), "[DONE]");
 }
 
-function serveWith(shutdown: { drain_delay: string; drain_timeout: string }): Promise<Served> {
+function serveWith(
+  shutdown: { drain_delay: string; drain_timeout: string },
+  more: object = {},
+): Promise<Served> {
   const config = {
+    ...more,
     upstreams: [{ id: "a", base_url: upstream.baseUrl }],
     shutdown,
     log: { format: "json" },
   };
   // JSON is YAML.
   return serve({ files: { "ollama-openai-proxy.yaml": JSON.stringify(config) } });
+}
+
+/** One connection, with what comes on it. */
+function connected(url: string) {
+  const socket = connect(Number(new URL(url).port), "127.0.0.1");
+  let received = "";
+  let closed = false;
+  socket.on("data", (bytes) => (received += bytes.toString()));
+  socket.on("error", () => {});
+  socket.on("close", () => (closed = true));
+  return { socket, received: () => received, closed: () => closed };
+}
+
+function requestOf(method: string, path: string, text = ""): string {
+  const head = [`${method} ${path} HTTP/1.1`, "host: localhost", `content-length: ${text.length}`];
+  return `${head.join("\r\n")}\r\n\r\n${text}`;
 }
 
 /** A stream that has begun. */
@@ -55,7 +76,7 @@ async function statusOf(url: string): Promise<number | "refused"> {
 }
 
 describe("SIGTERM", () => {
-  test("says so at /readyz, serves on, lets streams end, and exits 0", async () => {
+  test("F-110: says so at /readyz, serves on, lets streams end, and exits 0", async () => {
     const served = await serveWith({ drain_delay: "700ms", drain_timeout: "60s" });
     expect(await statusOf(`${served.url}/readyz`)).toBe(200);
     upstream.play({ steps: words(30) });
@@ -77,7 +98,7 @@ describe("SIGTERM", () => {
     expect(await served.exit).toBe(0);
   });
 
-  test("ends a stream that is longer than drain_timeout with an error", async () => {
+  test("F-111: ends a stream that is longer than drain_timeout with an error", async () => {
     const served = await serveWith({ drain_delay: "0s", drain_timeout: "200ms" });
     upstream.play({ steps: [WORD, { hang: true }] });
     const stream = await begin(served.url);
@@ -100,6 +121,103 @@ describe("SIGTERM", () => {
     expect((await answer).status).toBe(503);
     expect(await (await answer).json()).toEqual({ error: "server is shutting down" });
     expect(await served.exit).toBe(0);
+  });
+
+  test("leaves idle connections alone until drain_delay is over", async () => {
+    const served = await serveWith({ drain_delay: "1s", drain_timeout: "60s" });
+    const used = connected(served.url);
+    const idle = connected(served.url);
+    for (const { socket, received } of [used, idle]) {
+      socket.write(requestOf("GET", "/api/version"));
+      await until("it answers", () => received().endsWith("}"), 5_000);
+      expect(received()).toMatch(/\r\nconnection: keep-alive\r\n/i);
+    }
+    served.signal("SIGTERM");
+    await sleep(300);
+    expect([used.closed(), idle.closed()]).toEqual([false, false]);
+    const answered = used.received().length;
+    used.socket.write(requestOf("GET", "/api/version"));
+    await until("the used one is closed after its answer", used.closed, 5_000);
+    expect(used.received().slice(answered)).toMatch(
+      /^HTTP\/1\.1 200 .+\r\nconnection: close\r\n/is,
+    );
+    expect(idle.closed()).toBe(false);
+    expect(await served.exit).toBe(0);
+    expect(idle.closed()).toBe(true);
+  });
+
+  test("serves the request of a connection that was taken just before the end", async () => {
+    const served = await serveWith({ drain_delay: "0s", drain_timeout: "60s" });
+    upstream.play({ steps: words(3) });
+    const { socket, received, closed } = connected(served.url);
+    await sleep(100);
+    served.signal("SIGTERM");
+    await sleep(100);
+    socket.write(requestOf("POST", "/api/chat", body));
+    await until("it is answered", closed, 5_000);
+    expect(received()).toMatch(/^HTTP\/1\.1 200 .+\r\nconnection: close\r\n/is);
+    expect(received()).toContain('"done_reason":"stop"');
+    expect(await served.exit).toBe(0);
+  });
+
+  test("refuses in words what still comes after drain_delay on a connection in use", async () => {
+    const served = await serveWith({ drain_delay: "0s", drain_timeout: "60s" });
+    upstream.play({ steps: words(30) });
+    const { socket, received, closed } = connected(served.url);
+    socket.write(requestOf("POST", "/api/chat", body));
+    await until("the stream begins", () => received().includes("word"), 5_000);
+    served.signal("SIGTERM");
+    await sleep(800);
+    socket.write(requestOf("POST", "/api/chat", body));
+    await until("both are answered", closed, 10_000);
+    const [, stream = "", refused = ""] = received().split("HTTP/1.1 ");
+    expect(stream).toMatch(/^200 /);
+    expect(stream).toContain('"done_reason":"stop"');
+    expect(refused).toMatch(/^503 /);
+    expect(refused).toMatch(/\r\nconnection: close\r\n/i);
+    expect(refused).toContain('{"error":"server is shutting down"}');
+    expect(upstream.requests).toHaveLength(1);
+    expect(await served.exit).toBe(0);
+  });
+
+  describe("with requests that wait for a backend", () => {
+    const limits = { concurrent: 1, queue: 10 };
+
+    test("serves them", async () => {
+      const served = await serveWith({ drain_delay: "0s", drain_timeout: "60s" }, { limits });
+      upstream.play(() => ({ steps: words(5) }));
+      const asked = Array.from({ length: 4 }, () => begin(served.url));
+      while (upstream.requests.length === 0) await sleep(5);
+      await sleep(100);
+      served.signal("SIGTERM");
+      for (const { rest } of await Promise.all(asked)) {
+        expect((await rest).at(-1)).toMatchObject({ done: true, done_reason: "stop" });
+      }
+      expect(upstream.requests).toHaveLength(4);
+      expect(await served.exit).toBe(0);
+    });
+
+    test.each([
+      ["/api/chat", body],
+      ["/v1/chat/completions", body],
+      ["/api/embed", JSON.stringify({ model: "m", input: "hi" })],
+    ])("refuses them in words when drain_timeout is over: %s", async (path, text) => {
+      const served = await serveWith({ drain_delay: "0s", drain_timeout: "300ms" }, { limits });
+      upstream.play({ steps: [WORD, { hang: true }] });
+      const stream = await begin(served.url);
+      const waiting = Array.from({ length: 3 }, () =>
+        fetch(`${served.url}${path}`, { method: "POST", body: text }),
+      );
+      await sleep(100);
+      served.signal("SIGTERM");
+      for (const answer of await Promise.all(waiting)) {
+        expect(answer.status).toBe(503);
+        expect(await answer.text()).toContain("server is shutting down");
+      }
+      expect((await stream.rest).at(-1)).toMatchObject({ done: true, done_reason: "error" });
+      expect(upstream.requests).toHaveLength(1);
+      expect(await served.exit).toBe(0);
+    });
   });
 
   test.each<[string, string]>([
@@ -143,7 +261,7 @@ test.each([
   ["SIGTERM", "SIGTERM"],
   ["SIGTERM", "SIGINT"],
   ["SIGINT", "SIGINT"],
-] as const)("%s, then %s: what runs ends at once", async (first, second) => {
+] as const)("F-112: %s, then %s: what runs ends at once", async (first, second) => {
   const served = await serveWith({ drain_delay: "30s", drain_timeout: "30s" });
   upstream.play({ steps: [WORD, { hang: true }] });
   const stream = await begin(served.url);

@@ -122,7 +122,7 @@ describe("a path prefix", () => {
   });
 });
 
-describe("Host, on a loopback address", () => {
+describe("F-137: Host, on a loopback address", () => {
   test.each([
     "localhost",
     "LOCALHOST:11434",
@@ -158,7 +158,7 @@ describe("Host, on a loopback address", () => {
   });
 });
 
-describe("Origin", () => {
+describe("F-138: Origin", () => {
   const ask = (origin: string, method: string) =>
     call({
       port: open.port,
@@ -210,5 +210,56 @@ describe("Origin", () => {
     const answer = await call({ port: open.port, path: "/api/chat", body: CHAT });
     expect(answer.status).toBe(200);
     expect(answer.headers["access-control-allow-origin"]).toBe(undefined);
+  });
+
+  test.each([
+    [
+      "F-139: a preflight that asks for a private network",
+      { method: "OPTIONS", headers: { "access-control-request-private-network": "true" } },
+    ],
+    [
+      "F-140: a form, which needs no preflight",
+      { method: "POST", headers: { "content-type": "text/plain" }, body: CHAT },
+    ],
+  ])("%s is refused to a page from elsewhere", async (_, { headers, ...options }) => {
+    const asked = upstream.requests.length;
+    const answer = await call({
+      port: open.port,
+      path: "/api/chat",
+      headers: {
+        origin: "https://evil.example",
+        "access-control-request-method": "POST",
+        ...headers,
+      },
+      ...options,
+    });
+    expect(answer).toMatchObject({ status: 403, body: "" });
+    const told = Object.keys(answer.headers).filter((name) => name.startsWith("access-control-"));
+    expect(told).toEqual([]);
+    expect(upstream.requests).toHaveLength(asked);
+  });
+});
+
+describe("F-142: what a client says of a proxy before it", () => {
+  const forwarded = (host: string) => ({
+    "x-forwarded-for": "127.0.0.1",
+    "x-forwarded-host": host,
+    "x-forwarded-proto": "https",
+    forwarded: `for=127.0.0.1;host=${host};proto=https`,
+  });
+
+  test("opens no door", async () => {
+    const headers = { ...forwarded("localhost"), host: "evil.example" };
+    expect(await call({ port: open.port, path: "/api/version", headers })).toMatchObject({
+      status: 403,
+    });
+  });
+
+  test("closes none, and is in no log", async () => {
+    const headers = forwarded("evil.example");
+    const answer = await call({ port: open.port, path: "/api/chat", headers, body: CHAT });
+    expect(answer.status).toBe(200);
+    expect(JSON.stringify(upstream.requests.at(-1))).not.toContain("evil.example");
+    expect(JSON.stringify(open.logs)).not.toContain("evil.example");
   });
 });

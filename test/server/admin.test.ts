@@ -58,7 +58,7 @@ test("/metrics counts each lesson, and each ignored field once a request", async
     200,
     "text/plain; version=0.0.4; charset=utf-8",
   ]);
-  expect(body.match(/^ollama_proxy_\w+\{.+$/gm)?.toSorted()).toEqual([
+  expect(body.match(/^ollama_proxy_(ignored|lessons)_total\{.+$/gm)?.toSorted()).toEqual([
     'ollama_proxy_ignored_total{field="options.num_ctx"} 2',
     'ollama_proxy_ignored_total{field="options.top_k"} 1',
     'ollama_proxy_lessons_total{upstream="a",lesson="options"} 1',
@@ -73,13 +73,21 @@ test("/state tells of each backend what is known and learned; no key, no address
   const { status, body } = await call({ port: adminPort, path: "/state" });
   expect(status).toBe(200);
   expect(JSON.parse(body)).toEqual({
+    ready: true,
+    routes: [],
     upstreams: [
       {
         id: "a",
         dialect: "generic-local",
         because: "its address alone",
         reachable: true,
+        last_look_s: 0,
         models: 1,
+        circuit: { state: "closed", failures: 0 },
+        keys: [{ key: 1 }],
+        running: 0,
+        queued: 0,
+        limits: { concurrent: 64, queue: 512, queue_timeout_s: 30 },
         lessons: [{ model: "m", what: ["left out top_k", "left out stream_options"] }],
       },
     ],

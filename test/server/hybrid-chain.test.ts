@@ -139,7 +139,13 @@ test("what runs is what the Ollama says", async () => {
   await client.generate({ model: "m", prompt: "", keep_alive: "2h" });
   const { models } = await client.ps();
   expect(models.map(({ name }) => name)).toContain("m:latest");
-  expect(models).toEqual((await direct.ps()).models);
+  const own = (await direct.ps()).models;
+  const undated = (rows: typeof own) => rows.map((row) => ({ ...row, expires_at: "" }));
+  expect(undated(models)).toEqual(undated(own));
+  for (const [place, { expires_at }] of models.entries()) {
+    const other = new Date(own[place]?.expires_at ?? 0);
+    expect(Math.abs(new Date(expires_at).getTime() - other.getTime())).toBeLessThan(1_000);
+  }
   await direct.generate({ model: "plain", prompt: "", keep_alive: "3h" });
   await client.generate({ model: "m", prompt: "", keep_alive: 0 });
   const left = (await client.ps()).models.map(({ name }) => name);

@@ -223,7 +223,9 @@ describe("a stream", () => {
     await until("the first line is there", () => client.received().includes(line("a")));
     client.socket.destroy();
     await until("the Ollama sees the client leave", () => asked().closedAt !== undefined);
-    expect(proxy.logs.at(-1)).toMatchObject({ outcome: "client_closed", upstream: "local" });
+    await expect
+      .poll(() => proxy.logs.at(-1))
+      .toMatchObject({ outcome: "client_closed", upstream: "local" });
   });
 
   test.each([
@@ -243,7 +245,7 @@ describe("a stream", () => {
       error: expect.stringMatching(/^an error was encountered while running the model: /) as string,
     });
     expect(more).toEqual([]);
-    expect(proxy.logs.at(-1)).toMatchObject({ outcome: "failed" });
+    await expect.poll(() => proxy.logs.at(-1)).toMatchObject({ outcome: "failed" });
   });
 
   test("keeps the Ollama's own last words", async () => {
@@ -256,7 +258,7 @@ describe("a stream", () => {
       done_reason: "error",
       error: words,
     });
-    expect(proxy.logs.at(-1)).toMatchObject({ outcome: "failed" });
+    await expect.poll(() => proxy.logs.at(-1)).toMatchObject({ outcome: "failed" });
   });
 
   test("that begins with an error is refused", async () => {

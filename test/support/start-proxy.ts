@@ -9,6 +9,8 @@ export interface StartedProxy {
   readonly port: number;
   /** Every log line so far. */
   readonly logs: Record<string, unknown>[];
+  /** As SIGHUP does. @returns the settings that only a restart would change */
+  readonly reload: (config: ConfigFile) => Promise<readonly string[]>;
   /** As SIGTERM does. */
   drain(immediately?: boolean): Promise<void>;
   /** Ends what runs, and stops. @throws when any answer of `/api` broke the contract. */
@@ -39,19 +41,24 @@ export async function startProxy({
     upstreamUrl === undefined
       ? []
       : [{ id: "a", base_url: upstreamUrl, api_key: "sk-CANARY-upstream" }];
-  const parsed = configSchema.parse({
-    listen: "127.0.0.1:0",
-    upstreams,
-    ...config,
-    shutdown: { drain_delay: 0, ...config.shutdown },
-  });
-  const app = await createApp(parsed, createLogger({ level: "debug", text: false, output }));
+  const parse = (settings: ConfigFile) =>
+    configSchema.parse({
+      listen: "127.0.0.1:0",
+      upstreams,
+      ...settings,
+      // Tests play one failure after the other; what becomes of the backend is for those about that.
+      circuit: { failures: 1_000_000, ...settings.circuit },
+      failover: { max_rest: 0, ...settings.failover },
+      shutdown: { drain_delay: 0, ...settings.shutdown },
+    });
+  const app = await createApp(parse(config), createLogger({ level: "debug", text: false, output }));
   const port = await app.listen();
   const tap = tapContract(port);
   return {
     url: `http://127.0.0.1:${port}`,
     port,
     logs,
+    reload: (settings) => app.reload(parse(settings)),
     drain: (immediately) => app.drain(immediately),
     close: async () => {
       app.interrupt();

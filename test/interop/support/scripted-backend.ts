@@ -122,8 +122,10 @@ const answers: Record<RecordedRequest["path"], Answer> = {
   "/v1/chat/completions": (_, nextReply) => speak(nextReply(), chatEvents),
   "/v1/completions": (_, nextReply) => speak(nextReply(), completionEvents),
   "/v1/embeddings": ({ input }, nextReply) => {
+    const { status = 200, body, withoutUsage } = nextReply() ?? {};
+    if (body !== undefined) return json(status, body);
     const { data, usage: figures } = embeddings([input].flat().map(String));
-    return json(200, nextReply()?.withoutUsage ? { data } : { data, usage: figures });
+    return json(200, withoutUsage ? { data } : { data, usage: figures });
   },
 };
 

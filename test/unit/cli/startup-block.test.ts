@@ -47,6 +47,18 @@ describe("the start-up block", () => {
     );
   });
 
+  test("tells which backends could be anybody's", () => {
+    const upstream = (id: string, insecure_tls: boolean) => ({
+      id,
+      base_url: "https://127.0.0.1/v1",
+      insecure_tls,
+    });
+    expect(block()).not.toContain("INSECURE");
+    expect(block({ upstreams: [upstream("a", true), upstream("b", false)] })).toContain(
+      "INSECURE    any certificate is taken for that of a (insecure_tls)\n",
+    );
+  });
+
   test("tells where operators look, and who else can", () => {
     expect(block()).not.toContain("Admin");
     expect(block({ admin: { listen: "127.0.0.1:9464" } })).toContain(

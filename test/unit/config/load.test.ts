@@ -1,10 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { rootCertificates } from "node:tls";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Environment } from "../../../src/config/environment.ts";
-import { ConfigError, loadConfig } from "../../../src/config/load.ts";
+import { ConfigError } from "../../../src/config/config-error.ts";
+import { loadConfig } from "../../../src/config/load.ts";
 import type { ConfigFile } from "../../../src/config/schema.ts";
+import { SourceFiles } from "../../../src/config/source-files.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "config-"));
 const file = join(folder, "proxy.yaml");
@@ -95,7 +98,10 @@ describe("the configuration", () => {
         id: "a",
         base_url: "https://example.com/v1",
         kind: "openai",
-        api_key: "secret",
+        api_key: ["secret"],
+        priority: 0,
+        weight: 1,
+        insecure_tls: false,
         headers: { "x-team": "team secret" },
       },
     ]);
@@ -103,6 +109,123 @@ describe("the configuration", () => {
 
   test("takes a value from the environment as it is, without looking into it", () => {
     expect(load("api_key: ${KEY}", { KEY: "${OTHER}" }).api_key).toBe("${OTHER}");
+  });
+});
+
+describe("a file that the configuration names", () => {
+  const named = (name: string, text: string) => writeFileSync(join(folder, name), text);
+  const upstream = (settings: string) =>
+    `upstreams:\n  - id: a\n    base_url: https://x/v1\n    ${settings}\n`;
+
+  test("stands for what is in it, without the white space around, from the configuration's folder", () => {
+    named("key", "\n first ${NO} ${file:none}\r\n");
+    named("other", "second");
+    const yaml = upstream(
+      `api_key: ['\${file:key}', "\${file:${join(folder, "other")}} \${MORE}"]`,
+    );
+    expect(load(yaml, { MORE: "!" }).upstreams[0]?.api_key).toEqual([
+      "first ${NO} ${file:none}",
+      "second !",
+    ]);
+  });
+
+  test.each([
+    ["api_key: ${file:none}", "proxy.yaml: ${file:none}: can't be read (no such file)"],
+    ["api_key: ${file:.}", "proxy.yaml: ${file:.}: can't be read (it is a folder)"],
+    [
+      "api_key: ${file:empty}",
+      "proxy.yaml:4: upstreams.0.api_key: expected a key, got an empty text",
+    ],
+    [
+      "ca_file: none.pem",
+      "proxy.yaml:4: upstreams.0.ca_file: none.pem: can't be read (no such file)",
+    ],
+    ["ca_file: key", "proxy.yaml:4: upstreams.0.ca_file: key: holds no certificate as PEM"],
+  ])("is told when it is no good: %s", (settings, message) => {
+    named("key", "sk-CANARY");
+    named("empty", " \n");
+    expect(refusal(upstream(settings))).toBe(message);
+  });
+
+  test("with certificates is named in full", () => {
+    named("ca.pem", `# Our own\n${rootCertificates[0]}\n${rootCertificates[1]}\n`);
+    expect(load(upstream("ca_file: ca.pem")).upstreams[0]?.ca_file).toBe(join(folder, "ca.pem"));
+  });
+
+  test("is watched for, also when it was not there", async () => {
+    named("key", "one");
+    writeFileSync(file, upstream("api_key: ['${file:key}', '${file:late}']"));
+    const files = new SourceFiles();
+    expect(() => loadConfig({ file, environment: {}, files })).toThrow(/late/);
+    expect(files.paths).toEqual([file, join(folder, "key"), join(folder, "late")]);
+    expect(await files.haveChanged()).toBe(false);
+    named("late", "two");
+    expect(await files.haveChanged()).toBe(true);
+    rmSync(join(folder, "late"));
+    expect(await files.haveChanged()).toBe(false);
+    named("key", "three");
+    expect(await files.haveChanged()).toBe(true);
+  });
+});
+
+describe("settings that contradict each other are refused:", () => {
+  const two =
+    "upstreams:\n  - {id: a, base_url: 'http://x/v1'}\n  - id: b\n    base_url: http://y/v1\n";
+  const route = (text: string) => `${two}routes:\n  ${text}\n`;
+
+  test.each([
+    [
+      "two backends of one name",
+      two.replace("id: b", "id: a"),
+      'proxy.yaml:3: upstreams.1.id: there is a backend "a" already',
+    ],
+    [
+      "a caller's key that is asked for twice",
+      `${two}    auth: client\napi_key: k\n`,
+      "proxy.yaml:5: upstreams.1.auth: a caller can send one key only: it can't be both the backend's (`client`) and the proxy's own `api_key`",
+    ],
+    [
+      "a target that is no backend",
+      route("m:\n    targets:\n      - {upstream: a}\n      - upstream: c"),
+      'proxy.yaml:9: routes.m.targets.1.upstream: there is no backend "c"; there is "a", "b"',
+    ],
+    [
+      "a fallback to itself",
+      route("M: {fallback: [n, m:latest]}"),
+      "proxy.yaml:6: routes.M.fallback.1: a model can't take its own place",
+    ],
+    [
+      "two stars",
+      route("a*b*: {}"),
+      "proxy.yaml:6: routes.a*b*: expected at most one `*` in the name of a route",
+    ],
+    [
+      "a star that stands for nothing",
+      route("m: {targets: [{upstream: a, model: 'x/*'}]}"),
+      "proxy.yaml:6: routes.m.targets.0.model: a `*` stands for that of the route's name, which has none",
+    ],
+    [
+      "two names of one model",
+      route("m: {}\n  M:latest: {}"),
+      'proxy.yaml:7: routes.M:latest: means the same models as "m"',
+    ],
+  ])("%s", (_, yaml, message) => {
+    expect(refusal(yaml)).toBe(message);
+  });
+
+  test("but not what is right", () => {
+    const yaml = route(
+      "m: {targets: [{upstream: a}, {upstream: b, model: n}], fallback: [n]}\n  'x/*': {targets: [{upstream: b, model: '*'}]}",
+    );
+    expect(Object.keys(load(yaml).routes)).toEqual(["m", "x/*"]);
+  });
+
+  test("nor a backend of which nothing is known yet", () => {
+    const yaml = "routes: {m: {targets: [{upstream: openai}]}}";
+    expect(load(yaml).routes["m"]?.targets).toEqual([{ upstream: "openai" }]);
+    expect(() => load(yaml, {}, { upstreams: [{ id: "demo", base_url: "http://x/v1" }] })).toThrow(
+      'there is no backend "openai"; there is "demo"',
+    );
   });
 });
 

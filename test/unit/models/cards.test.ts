@@ -17,10 +17,10 @@ const upstream = backend("a");
 
 function backend(id: string, kind: "openai" | "ollama" = "openai"): Upstream {
   const upstreams = [{ id, kind, base_url: "http://127.0.0.1:1/v1" }];
-  const { upstreams: configured, timeouts } = configSchema.parse({ upstreams });
-  const [config] = configured;
+  const settings = configSchema.parse({ upstreams });
+  const [config] = settings.upstreams;
   if (config === undefined) throw new Error("no backend");
-  return new Upstream(config, timeouts);
+  return new Upstream(config, settings);
 }
 
 function cards(config: ConfigFile = {}): Cards {

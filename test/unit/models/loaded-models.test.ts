@@ -16,7 +16,7 @@ const config = configSchema.parse({
 });
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.useFakeTimers({ toFake: ["Date", "performance"] });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -25,7 +25,8 @@ afterEach(() => {
 function start() {
   const log = keepLogs();
   const catalog = new Catalog(
-    config.upstreams.map((upstream) => new Upstream(upstream, config.timeouts)),
+    config.upstreams.map((upstream) => new Upstream(upstream, config)),
+    {},
     log,
   );
   const store = new MemoryStore();

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Metrics } from "../../../src/observe/metrics.ts";
+import type { UpstreamReading } from "../../../src/observe/upstream-metrics.ts";
 
 async function samples(metrics: Metrics): Promise<string[]> {
   return (await metrics.text()).split("\n").filter((line) => /^[^#]/.test(line));
@@ -32,6 +33,96 @@ test("keep a label short", async () => {
   const metrics = new Metrics();
   metrics.countIgnored("x".repeat(65));
   expect(await samples(metrics)).toEqual(['ollama_proxy_ignored_total{field="other"} 1']);
+});
+
+test("count what was shed, and reloads", async () => {
+  const metrics = new Metrics();
+  metrics.countShed("heap");
+  metrics.countReload(true);
+  metrics.countReload(false);
+  metrics.countReload(false);
+  expect(await samples(metrics)).toEqual([
+    'ollama_proxy_shed_total{reason="heap"} 1',
+    'ollama_proxy_config_reloads_total{result="ok"} 1',
+    'ollama_proxy_config_reloads_total{result="failed"} 2',
+  ]);
+});
+
+test("read what is under way and what was lost when they are asked for it", async () => {
+  const metrics = new Metrics();
+  let requests = 3;
+  let dropped = 1;
+  metrics.watchRequests(() => requests);
+  metrics.watchLog(() => dropped);
+  expect(await samples(metrics)).toEqual([
+    "ollama_proxy_requests_in_flight 3",
+    "ollama_proxy_log_dropped_total 1",
+  ]);
+  requests = 0;
+  dropped = 4;
+  expect(await samples(metrics)).toEqual([
+    "ollama_proxy_requests_in_flight 0",
+    "ollama_proxy_log_dropped_total 4",
+  ]);
+});
+
+const idle: UpstreamReading = {
+  id: "a",
+  running: 0,
+  queued: 0,
+  state: "closed",
+  models: 2,
+  listAgeSeconds: 7,
+  stale: false,
+};
+
+test("tell of each backend as it is, and no more of one that a reload took away", async () => {
+  const metrics = new Metrics();
+  let readings: UpstreamReading[] = [
+    idle,
+    {
+      ...idle,
+      id: "b",
+      running: 5,
+      queued: 6,
+      state: "open",
+      listAgeSeconds: undefined,
+      stale: true,
+    },
+    { ...idle, id: "c", state: "half_open" },
+  ];
+  metrics.upstreams.watch(() => readings);
+  const told = await samples(metrics);
+  expect(told.filter((line) => line.includes('"a"'))).toEqual([
+    'ollama_proxy_upstream_in_flight{upstream="a"} 0',
+    'ollama_proxy_upstream_queued{upstream="a"} 0',
+    'ollama_proxy_circuit_state{upstream="a"} 0',
+    'ollama_proxy_upstream_models{upstream="a"} 2',
+    'ollama_proxy_model_list_age_seconds{upstream="a"} 7',
+    'ollama_proxy_model_list_stale{upstream="a"} 0',
+  ]);
+  expect(told.filter((line) => line.includes('"b"'))).toEqual([
+    'ollama_proxy_upstream_in_flight{upstream="b"} 5',
+    'ollama_proxy_upstream_queued{upstream="b"} 6',
+    'ollama_proxy_circuit_state{upstream="b"} 2',
+    'ollama_proxy_upstream_models{upstream="b"} 2',
+    'ollama_proxy_model_list_stale{upstream="b"} 1',
+  ]);
+  expect(told).toContain('ollama_proxy_circuit_state{upstream="c"} 1');
+  readings = [idle];
+  expect((await samples(metrics)).join("\n")).not.toMatch(/upstream="[bc]"/);
+});
+
+test("raise an alarm for as long as the key rests", async () => {
+  let now = 0;
+  const metrics = new Metrics(() => now);
+  metrics.upstreams.raiseAlarm("a", "quota", 60);
+  now = 30_000;
+  metrics.upstreams.raiseAlarm("a", "quota", 60);
+  now = 89_000;
+  expect(await samples(metrics)).toEqual(['ollama_proxy_alarm{upstream="a",reason="quota"} 1']);
+  now = 91_000;
+  expect(await samples(metrics)).toEqual(['ollama_proxy_alarm{upstream="a",reason="quota"} 0']);
 });
 
 test("are each their own: two proxies in one process don't count together", async () => {
