@@ -205,6 +205,7 @@ export class Delivery<Out> {
       failures: upstream.failures,
       timeouts: { ...upstream.timeouts, first_byte },
       began: () => lease.answered(),
+      firstWord: lease.firstWord,
       open: (listener) =>
         upstream.post({ path, body, accept: wire?.accept ?? accept, key: lease.key }, listener),
     });

@@ -26,6 +26,8 @@ export interface PipelineOptions<Out> {
   readonly stopwatch: Stopwatch;
   /** Told of the first word. */
   readonly began?: () => void;
+  /** Milliseconds until that, whatever comes before; no limit when absent. */
+  readonly firstWord?: number;
   /** Starts the request to the backend, which reports to the listener. */
   readonly open: (listener: ResponseListener) => UpstreamCall;
 }
@@ -53,7 +55,8 @@ export class Pipeline<Out> implements ResponseListener {
   #paused = false;
   #headSeen = false;
   #heard = false;
-  #lastByte = performance.now();
+  readonly #start = performance.now();
+  #lastByte = this.#start;
   #lastEvent = this.#lastByte;
   #finishedAt = this.#lastByte;
   #watch: NodeJS.Timeout | undefined;
@@ -240,7 +243,13 @@ export class Pipeline<Out> implements ResponseListener {
     if (this.#settled || translator.progress !== "running")
       return this.#finishedAt + timeouts.after_finish - now;
     if (!this.#headSeen) return this.#lastByte + timeouts.first_byte - now;
-    return Math.min(this.#lastByte + timeouts.idle, this.#lastEvent + timeouts.idle_data) - now;
+    const limit = Math.min(this.#lastByte + timeouts.idle, this.#lastEvent + timeouts.idle_data);
+    return Math.min(limit, this.#firstWordBy) - now;
+  }
+
+  get #firstWordBy(): number {
+    const { firstWord = Number.POSITIVE_INFINITY } = this.#options;
+    return this.#produced ? Number.POSITIVE_INFINITY : this.#start + firstWord;
   }
 
   #check(): void {

@@ -1,16 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/schema.ts";
-import { noHealthyUpstream, ProxyError, toProxyError, type ErrorCode } from "../errors.ts";
+import { toProxyError, type ErrorCode, type ProxyError } from "../errors.ts";
 import type { Admission } from "../upstream/circuit.ts";
 import type { ApiKey } from "../upstream/key-ring.ts";
 import { waitForSlot } from "../upstream/slots.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import { whyNobody } from "./why-nobody.ts";
 import type { Target } from "./resolve.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 import { verdictOn } from "./verdict.ts";
 
-/** Milliseconds that clients are told to wait, at most. */
-const longestWait = 300_000;
 /** Milliseconds before the same backend is asked again, at least and at most. */
 const backOff = { least: 25, most: 250 };
 
@@ -29,6 +28,8 @@ export interface Lease {
   readonly key: Pick<ApiKey, "secret">;
   /** Milliseconds that the backend may be silent. */
   readonly firstByte: number;
+  /** Milliseconds until the first word, whatever it says before. */
+  readonly firstWord: number;
   /** The first word came: from here on there is no other try. */
   answered(): void;
   /** Whatever comes first counts. */
@@ -221,7 +222,7 @@ export class Attempts {
     return {
       target,
       key: upstream.usesClientKey ? { secret: this.#options.clientKey } : key,
-      firstByte: this.#patience(upstream),
+      ...this.#patience(upstream),
       answered: () => admission.answered(),
       end: once((outcome) => {
         upstream.slots.release();
@@ -233,12 +234,15 @@ export class Attempts {
   }
 
   /** A backend may be silent for long, unless another could take over or has done so. */
-  #patience({ timeouts }: Upstream): number {
+  #patience({ timeouts }: Upstream): Pick<Lease, "firstByte" | "firstWord"> {
     const { ambiguous, first_byte, attempts } = this.#options.failover;
     const others = ambiguous && this.#tries < attempts && this.#best() !== undefined;
-    if (!others && this.#tries === 1) return timeouts.first_byte;
-    const longest = Math.min(timeouts.first_byte, this.#timeLeft);
-    return Math.max(1, others ? Math.min(first_byte, longest) : longest);
+    if (!others && this.#tries === 1) {
+      return { firstByte: timeouts.first_byte, firstWord: Number.POSITIVE_INFINITY };
+    }
+    const firstWord = Math.max(1, this.#timeLeft);
+    const longest = Math.min(timeouts.first_byte, firstWord);
+    return { firstByte: others ? Math.min(first_byte, longest) : longest, firstWord };
   }
 
   #conclude(failure: ProxyError, target: Target, key: ApiKey, admission: Admission): void {
@@ -264,32 +268,11 @@ export class Attempts {
     const hasSlot = first?.model.upstream.slots.tryTake() === true;
     const lease = hasSlot ? this.#lease(first, true) : undefined;
     if (lease !== undefined) return lease;
-    throw nobody(
+    throw whyNobody(
       this.#options.model,
       targets.map(({ model }) => model.upstream),
     );
   }
-}
-
-/** Why nobody can be asked: what they had said when all rest, else that none is well. */
-function nobody(model: string, upstreams: readonly Upstream[]): ProxyError {
-  const now = performance.now();
-  const rests = upstreams.flatMap(({ resting }) => resting ?? []);
-  const waits = [
-    ...rests.map(({ until }) => until - now),
-    ...upstreams.map(({ circuit }) => circuit.remaining).filter((wait) => wait > 0),
-  ];
-  const seconds = Math.max(1, Math.ceil(Math.min(...waits, longestWait) / 1000));
-  const soonest = rests.toSorted((a, b) => a.until - b.until)[0];
-  if (soonest === undefined || rests.length < upstreams.length) {
-    return noHealthyUpstream(model, seconds);
-  }
-  const { code, message, status, refusal, retryAfter } = soonest.error;
-  return new ProxyError(code, message, {
-    status,
-    ...(refusal === undefined ? {} : { refusal }),
-    ...(retryAfter === undefined ? {} : { retryAfter: seconds }),
-  });
 }
 
 async function pause(signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import cors from "@fastify/cors";
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
@@ -6,6 +6,8 @@ import { ProxyError, serverBusy, toProxyError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
 import { limitArrival, limitPauses } from "./arrival-limit.ts";
 import { sendError, sendJson, sendPlain, type ErrorShape } from "./responses.ts";
+import { corsOptions, type CorsCallback } from "./cors-options.ts";
+import { refuseConnection, refuseLate } from "./refused-connections.ts";
 import { allowBody, faultOfHead } from "./request-head.ts";
 import { isSameOrigin, type Guard } from "./guard.ts";
 import { describeInternalError, logListenErrors } from "./internal-errors.ts";
@@ -68,14 +70,7 @@ export interface HttpServer {
 
 const allMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
-/** What real Ollama tells a browser it may send; the last ones are those of OpenAI's SDKs. */
-const allowedHeaders =
-  "Authorization,Content-Type,User-Agent,Accept,X-Requested-With,Openai-Beta,X-Stainless-Arch,X-Stainless-Async,X-Stainless-Custom-Poll-Interval,X-Stainless-Helper-Method,X-Stainless-Lang,X-Stainless-Os,X-Stainless-Package-Version,X-Stainless-Poll-Helper,X-Stainless-Retry-Count,X-Stainless-Runtime,X-Stainless-Runtime-Version,X-Stainless-Timeout";
-
 const preflightVary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
-
-/** Milliseconds for a refusal to be read by a client that goes on sending. */
-const lastWords = 1_000;
 
 /**
  * Milliseconds for the first request of a connection that was taken just before the end: a balancer
@@ -213,48 +208,6 @@ function watchUnusedConnections(server: Server): () => void {
   server.on("request", ({ socket }) => unused.delete(socket));
   return () => {
     for (const socket of unused) socket.destroy();
-  };
-}
-
-/** What is told of bytes that never became a request. */
-const refusals: Readonly<Record<string, readonly [status: number, text: string]>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: [408, "request timeout"],
-  HPE_HEADER_OVERFLOW: [431, "request header fields too large"],
-};
-
-/** A body that does not come. Not all clients close the connection when they are told. */
-function refuseLate(socket: Socket): void {
-  refuseConnection({ code: "ERR_HTTP_REQUEST_TIMEOUT" }, socket);
-  setTimeout(() => socket.destroy(), lastWords).unref();
-}
-
-function refuseConnection({ code }: { code?: string }, socket: Socket): void {
-  if (!socket.writable || code === "ECONNRESET") {
-    socket.destroy();
-    return;
-  }
-  const [status, text] = refusals[code ?? ""] ?? [400, "bad request"];
-  const body = JSON.stringify({ error: text });
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json; charset=utf-8\r\n` +
-      `content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-  );
-}
-
-type CorsOptions = NonNullable<Parameters<typeof cors>[1]>;
-type CorsCallback = (error: Error | null, options: CorsOptions) => void;
-
-/** Origins have been checked before; a request without a foreign one has nothing to do with CORS. */
-function corsOptions(request: FastifyRequest): CorsOptions {
-  const { origin, host } = request.headers;
-  if (origin === undefined || isSameOrigin(origin, host))
-    return { origin: false, preflight: false };
-  return {
-    origin: [origin],
-    methods: ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"].join(","),
-    allowedHeaders,
-    maxAge: 43_200,
-    strictPreflight: false,
   };
 }
 

@@ -129,19 +129,25 @@ function phasesOf(asked: readonly Asked[]): { ejected: number[]; returned: numbe
   const ejected: number[] = [];
   const returned: number[] = [];
   for (let down = phase; down < flapping; down += 2 * phase) {
-    const inVain = asked.filter(({ at, up }) => !up && at >= down && at < down + phase);
-    // The one probe at a time that comes later is how it is known that it is up again.
-    const [first] = inVain;
-    const burst = inVain.filter(
-      ({ at }, place) => at - (inVain[place - 1] ?? first ?? { at }).at < 0.3,
+    const up = down + phase;
+    // Where it was in use until then. A probe that comes later belongs to its return.
+    const inVain = [asked.findLast(({ at }) => at < down), ...asked.filter(isIn(down, up))];
+    const last = inVain.findIndex(
+      (one, place) => (inVain[place + 1]?.at ?? up) - (one?.at ?? 0) > 0.3,
     );
-    ejected.push((burst.at(-1)?.at ?? down) - down);
-    const next = asked.find(({ at, up }) => up && at >= down + phase);
-    if (next !== undefined && next.at < down + 2 * phase) returned.push(next.at - down - phase);
+    const isInUse = (inVain[0]?.at ?? 0) > down - 0.3;
+    if (isInUse) ejected.push(Math.max(0, (inVain[last]?.at ?? down) - down));
+    const next = asked.find(isIn(up, up + phase));
+    if (next !== undefined) returned.push(next.at - up);
   }
   return { ejected, returned };
 }
 
+function isIn(from: number, to: number): (one: Asked) => boolean {
+  return ({ at }) => at >= from && at < to;
+}
+
+const downs = Math.floor(flapping / phase / 2);
 const models = ["refusing", "closing", "limited", "rejected"] as const;
 const settings = isShort
   ? { circuit: { failures: 3, open: 0.5, max_open: 2 }, health: { interval: checkInterval } }
@@ -216,11 +222,8 @@ describe("T-14 ejection and return", () => {
           atMost: 1,
         });
       }
-      figure(
-        "T-14",
-        `times it returned in ${phase} s, of ${ejected.length}, ${name}`,
-        returned.length,
-      );
+      figure("T-14", `times it went down, ${name}`, downs);
+      figure("T-14", `of them, times it returned in ${phase} s, ${name}`, returned.length);
       figure("T-14", `s until it returned, median, ${name}`, percentile(returned, 0.5));
       figure("T-14", `s until it returned at the end, ${name}`, back - flapping, {
         atMost: coming,
