@@ -7,7 +7,7 @@ import { changesAtStart, withStartSettings } from "./config/start-settings.ts";
 import type { Config } from "./config/schema.ts";
 import { ProxyError } from "./errors.ts";
 import { Generation, type Lasting } from "./generation.ts";
-import { Generations } from "./generations.ts";
+import { GenerationSwitch } from "./generation-switch.ts";
 import { upstreamReadings } from "./handlers/admin.ts";
 import { AnswerReports } from "./inference/answer-reports.ts";
 import { RequestLog } from "./observe/request-log.ts";
@@ -75,7 +75,7 @@ export async function createApp(config: Config, log: ProcessLogger): Promise<App
     checkHost: address.loopback,
     hostname: hostname(),
   };
-  const generations = new Generations(new Generation(config, lasting), log);
+  const generations = new GenerationSwitch(new Generation(config, lasting), log);
   const current = () => generations.current;
   metrics.watchLog(() => log.dropped());
   metrics.upstreams.watch(() => upstreamReadings(current().services.catalog));
@@ -154,7 +154,7 @@ interface Admin {
 }
 
 /** The second listener, where one is configured. It goes on until the last answer has ended. */
-async function createAdmin(generations: Generations, log: Logger): Promise<Admin | undefined> {
+async function createAdmin(generations: GenerationSwitch, log: Logger): Promise<Admin | undefined> {
   const { adminRoutes, services } = generations.current;
   const { config, metrics } = services;
   const address = adminAddress(config);

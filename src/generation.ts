@@ -49,12 +49,12 @@ export class Generation {
   readonly routes: readonly Route[];
   readonly adminRoutes: readonly Route[];
   readonly healthChecks: HealthChecks;
-  /** Backends by all that their configuration says of them. */
+  /** Backends by all that would make another of them. */
   readonly #upstreams: ReadonlyMap<string, Upstream>;
   #requests = 0;
   #onIdle: (() => void) | undefined;
 
-  /** @param earlier whose backends go on where their configuration is still the same */
+  /** @param earlier whose backends go on where nothing of them has changed but what they serve */
   constructor(config: Config, lasting: Lasting, earlier?: Generation) {
     const { log, running, used, newId, store, metrics } = lasting;
     const known = earlier === undefined ? new Map<string, never>() : earlier.#upstreams;
@@ -107,6 +107,19 @@ export class Generation {
     return [...this.#upstreams.values()];
   }
 
+  /**
+   * Begins with what an earlier one knows, and asks its new backends for their models. From here on
+   * those that go on serve what this configuration says.
+   */
+  async takeOver(earlier: Generation): Promise<void> {
+    const { config, catalog } = this.services;
+    for (const upstream of this.upstreams) {
+      const own = config.upstreams.find(({ id }) => id === upstream.id);
+      if (own !== undefined) upstream.adopt(own);
+    }
+    await catalog.takeOver(earlier.services.catalog);
+  }
+
   /** Has a request answered, and knows of it for as long as its response is open. */
   answer(place: number, request: FastifyRequest, reply: FastifyReply): unknown {
     if (!reply.raw.destroyed) {
@@ -136,9 +149,19 @@ function createUpstream(config: UpstreamConfig, settings: Config, lasting: Lasti
   return new Upstream(config, settings, events);
 }
 
-/** Two backends with the same one are the same, down to what is in the files that they name. */
+/** What a backend serves, and when it is asked, leaves it the same. */
+const adopted = ["priority", "weight", "models", "include", "exclude", "rename"];
+/** Times that are the clients'. */
+const notOfBackends = ["write_stall", "request_body"];
+
+/** Two with the same one are the same backend, down to what is in the files that they name. */
 function fingerprint(upstream: UpstreamConfig, { timeouts, limits, circuit }: Config): string {
   const { ca_file } = upstream;
   const certificates = ca_file === undefined ? "" : readFileSync(ca_file, "utf8");
-  return JSON.stringify([upstream, timeouts, limits, circuit, certificates]);
+  const own = without(upstream, adopted);
+  return JSON.stringify([own, without(timeouts, notOfBackends), limits, circuit, certificates]);
+}
+
+function without(settings: object, names: readonly string[]): unknown {
+  return Object.entries(settings).filter(([name]) => !names.includes(name));
 }

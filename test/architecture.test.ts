@@ -22,7 +22,7 @@ const layers: Layer[] = [
   // The embedded backend is a backend like any other: it is reached over HTTP.
   { name: "demo/", imports: [], importedBy: ["cli/"] },
   { name: "app.ts", imports: "below" },
-  { name: "generations.ts", imports: "below" },
+  { name: "generation-switch.ts", imports: "below" },
   { name: "generation.ts", imports: "below" },
   { name: "routes.ts", imports: "below" },
   { name: "handlers/", imports: "below" },

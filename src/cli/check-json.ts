@@ -1,6 +1,6 @@
 import type { CheckedBackend } from "./check-backend.ts";
 import { sum } from "./check-cost.ts";
-import { isAllWell, isReachable, isWell, type CheckFacts } from "./check-report.ts";
+import { isAllWell, isReachable, leadsSomewhere, isWell, type CheckFacts } from "./check-report.ts";
 import { printable } from "./check-table.ts";
 
 /** The report for scripts; it has the names of the configuration and of `/state`. */
@@ -9,7 +9,7 @@ export function checkJson(facts: CheckFacts): string {
   const document = {
     ok: isAllWell(facts),
     upstreams: backends.map(toUpstream),
-    routes,
+    routes: routes.map((route) => ({ ...route, ok: leadsSomewhere(route) })),
     cost: sum(backends.map(({ cost }) => cost)),
     unknown_model: unknownModel,
     running,

@@ -3,7 +3,7 @@ import type { Explanation } from "../models/explanation.ts";
 import type { CheckedBackend } from "./check-backend.ts";
 import { sum } from "./check-cost.ts";
 import { probeNames, type ProbeName } from "./check-probes.ts";
-import type { CheckedRoute, Listed } from "./check-routes.ts";
+import { deadEnds, type CheckedRoute, type Listed } from "./check-routes.ts";
 import { columns, printable } from "./check-table.ts";
 
 /** What a proxy that serves already has learned; undefined where none answers. */
@@ -43,8 +43,13 @@ export function isWell({ state, keys, findings }: CheckedBackend): boolean {
 }
 
 /** Whether the command's exit code is 0. */
-export function isAllWell({ backends, unknownModel }: CheckFacts): boolean {
-  return unknownModel === undefined && backends.every(isWell);
+export function isAllWell({ backends, routes, unknownModel }: CheckFacts): boolean {
+  return unknownModel === undefined && backends.every(isWell) && routes.every(leadsSomewhere);
+}
+
+/** Whether each of its targets is there, as far as backends tell. */
+export function leadsSomewhere(route: CheckedRoute): boolean {
+  return deadEnds(route).length === 0;
 }
 
 /** What `check` prints: a column for each backend, what needs more words below it. */
@@ -54,6 +59,7 @@ export function checkReport({ backends, routes, unknownModel, running }: CheckFa
     ...backends.map((backend) => titled(backend.state.id, notesOn(backend))),
     unknownModel === undefined ? [] : [`No backend lists ${printable(unknownModel)}.`],
     routeLines(routes),
+    titled("Routes that may lead nowhere", routes.flatMap(deadEnds).flatMap(sentence)),
     costLines(backends),
     runningLines(running),
   ];
@@ -179,6 +185,10 @@ function cardLines(card: readonly Explanation[]): string[] {
     ]),
     [20, 30, 40],
   );
+}
+
+function sentence(text: string): string[] {
+  return columns([[text]], [noteWidth]);
 }
 
 function titled(title: string, lines: readonly string[]): string[] {

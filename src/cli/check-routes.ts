@@ -25,6 +25,18 @@ type Lister = Pick<CheckedBackend, "served"> & {
   readonly state: Pick<CheckedBackend["state"], "id" | "problem">;
 };
 
+/**
+ * Where it may lead nowhere, in words. A backend that could not tell its models may have any, and a
+ * fallback may be a model that users created.
+ */
+export function deadEnds({ name, targets }: CheckedRoute): string[] {
+  if (targets.length === 0) return [`${name}: no backend lists it`];
+  return targets.flatMap(({ upstream, model, listed }) => {
+    if (listed === "no such backend") return [`${name}: there is no backend ${upstream}`];
+    return listed === "no" || listed === 0 ? [`${name}: ${upstream} does not list ${model}`] : [];
+  });
+}
+
 /** Every route of the configuration against what the backends list. */
 export function checkRoutes(
   { routes, failover }: Pick<Config, "routes" | "failover">,
@@ -64,9 +76,18 @@ function targetsOf(
 }
 
 function listedAnywhere(model: string, backends: readonly Lister[]): Listed {
-  const found = backends.map((backend) => listedBy(backend, model));
+  const found = backends.flatMap((backend) => [
+    listedBy(backend, model),
+    ...pinned(backend, model).map((own) => listedBy(backend, own)),
+  ]);
   if (found.includes("yes")) return "yes";
   return found.includes("unknown") ? "unknown" : "no";
+}
+
+/** What `upstream/model` means to that backend. */
+function pinned({ state }: Lister, model: string): string[] {
+  const prefix = `${state.id}/`;
+  return model.startsWith(prefix) ? [model.slice(prefix.length)] : [];
 }
 
 /** @param wanted an id of the backend, a name that clients use, or either with stars in it */

@@ -4,11 +4,15 @@ import { ConfigError } from "./config-error.ts";
 import type { Environment } from "./environment.ts";
 import type { SourceFiles } from "./source-files.ts";
 
+/** The keys that lead to a setting, from the top of the file. */
+export type SettingPath = readonly PropertyKey[];
+
 /** A configuration file, before anybody has looked at what its settings mean. */
 export interface ParsedFile {
   readonly path: string;
   readonly values: Record<string, unknown>;
-  readonly lineOf: (path: readonly PropertyKey[]) => number | undefined;
+  /** `FILE:LINE: SETTING` */
+  readonly placeOf: (setting: SettingPath) => string;
 }
 
 /** @throws ConfigError for what is no YAML, or names a variable or a file that there is not. */
@@ -27,10 +31,22 @@ export function readConfigFile(
   if (document.contents !== null && !isMap(document.contents)) {
     throw new ConfigError(`${path}: expected a mapping of settings`);
   }
-  const lineOf = (keys: readonly PropertyKey[]) => lineOfNode(document, lineCounter, keys);
-  const values = (document.toJS() ?? {}) as Record<string, unknown>;
-  const fill = (text: string) => filled(text, path, environment, files);
-  return { path, lineOf, values: mapTexts(values, fill) as Record<string, unknown> };
+  const placeOf = (setting: SettingPath) => {
+    const line = lineOfNode(document, lineCounter, setting);
+    return `${path}${line === undefined ? "" : `:${line}`}: ${settingName(setting)}`;
+  };
+  const sources: Sources = {
+    variable: (name) => environment[name],
+    file: (named, where) => files.read(besideFile(path, named), where),
+  };
+  const values = mapTexts(document.toJS() ?? {}, (text, setting) =>
+    filled(text, sources, () => placeOf(setting)),
+  );
+  return { path, placeOf, values: values as Record<string, unknown> };
+}
+
+export function settingName(setting: SettingPath): string {
+  return setting.map(String).join(".");
 }
 
 /** Where a file that the configuration file names is: sought from the folder of that. */
@@ -42,7 +58,7 @@ export function besideFile(path: string, named: string): string {
 function lineOfNode(
   document: Document,
   lineCounter: LineCounter,
-  keys: readonly PropertyKey[],
+  keys: SettingPath,
 ): number | undefined {
   for (let length = keys.length; length > 0; length -= 1) {
     const node = document.getIn(keys.slice(0, length), true) as { range?: [number] } | undefined;
@@ -51,32 +67,41 @@ function lineOfNode(
   return undefined;
 }
 
+/** What placeholders stand for. */
+interface Sources {
+  readonly variable: (name: string) => string | undefined;
+  /** @param where the first words of the error when it can't be read */
+  readonly file: (path: string, where: string) => string;
+}
+
 /**
  * `${NAME}` stands for a variable and `${file:PATH}` for what is in a file, so that no key need be in
  * the configuration. What is put in is not looked into.
  */
-function filled(text: string, path: string, environment: Environment, files: SourceFiles): string {
+function filled(text: string, sources: Sources, place: () => string): string {
   return text.replace(
     /\$\{(?:file:([^}]+)|([A-Za-z_][A-Za-z0-9_]*))\}/g,
     (placeholder, file: string | undefined, variable = "") => {
-      if (file !== undefined) {
-        return files.read(besideFile(path, file.trim()), `${path}: ${placeholder}`).trim();
-      }
-      const found = environment[variable];
-      if (found === undefined) {
-        throw new ConfigError(`${path}: ${placeholder} is not set in the environment`);
-      }
-      return found;
+      if (file !== undefined) return sources.file(file.trim(), `${place()}: ${placeholder}`).trim();
+      const found = sources.variable(variable);
+      if (found !== undefined) return found;
+      throw new ConfigError(`${place()}: ${placeholder} is not set in the environment`);
     },
   );
 }
 
 /** The same value with each text in it, at whatever depth, turned into another. */
-function mapTexts(value: unknown, turn: (text: string) => string): unknown {
-  if (typeof value === "string") return turn(value);
-  if (Array.isArray(value)) return value.map((item) => mapTexts(item, turn));
+function mapTexts(
+  value: unknown,
+  turn: (text: string, setting: SettingPath) => string,
+  setting: SettingPath = [],
+): unknown {
+  if (typeof value === "string") return turn(value, setting);
+  if (Array.isArray(value)) {
+    return value.map((item, place) => mapTexts(item, turn, [...setting, place]));
+  }
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, mapTexts(item, turn)]),
+    Object.entries(value).map(([key, item]) => [key, mapTexts(item, turn, [...setting, key])]),
   );
 }

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { comparableName } from "../ollama/model-name.ts";
-import type { routeSchema } from "./traffic-schema.ts";
+import type { circuitSchema, routeSchema } from "./traffic-schema.ts";
 import type { upstreamSchema } from "./upstream-schema.ts";
 
 type Route = z.output<typeof routeSchema>;
@@ -10,6 +10,7 @@ interface Checked {
   readonly api_key?: string | undefined;
   readonly upstreams: readonly z.output<typeof upstreamSchema>[];
   readonly routes: Readonly<Record<string, Route>>;
+  readonly circuit: z.output<typeof circuitSchema>;
 }
 
 interface Contradiction {
@@ -22,9 +23,12 @@ export function contradictions(config: Checked): Contradiction[] {
   return [
     ...repeatedIds(config),
     ...keysAskedTwice(config),
+    ...unsentKeys(config),
+    ...repeatedKeys(config),
+    ...shorterLater(config),
     ...repeatedNames(config),
     ...Object.entries(config.routes).flatMap(([name, route]) =>
-      [...wrongStars(name, route), ...unknownTargets(route, config), ...ownFallbacks(name, route)]
+      [...wrongStars(name, route), ...unknownTargets(route, config), ...wrongFallbacks(name, route)]
         // Each check names what it found by its place in the route.
         .map(({ path, message }) => ({ path: ["routes", name, ...path], message })),
     ),
@@ -55,6 +59,37 @@ function keysAskedTwice({ api_key, upstreams }: Checked): Contradiction[] {
   );
 }
 
+function unsentKeys({ upstreams }: Checked): Contradiction[] {
+  return upstreams.flatMap(({ auth, api_key }, place) =>
+    auth === "none" && api_key !== undefined
+      ? [
+          {
+            path: ["upstreams", place, "api_key"],
+            message: "with `auth: none` no key is sent; leave out one of the two",
+          },
+        ]
+      : [],
+  );
+}
+
+/** Two of one account would be asked in turn, and rest one after the other. */
+function repeatedKeys({ upstreams }: Checked): Contradiction[] {
+  return upstreams.flatMap(({ api_key: keys = [] }, place) =>
+    keys.flatMap((key, at) => {
+      const first = keys.indexOf(key);
+      return first === at
+        ? []
+        : [{ path: ["upstreams", place, "api_key", at], message: `the same as key ${first + 1}` }];
+    }),
+  );
+}
+
+function shorterLater({ circuit: { open, max_open } }: Checked): Contradiction[] {
+  if (max_open >= open) return [];
+  const message = `expected no less than \`open\`: ${max_open / 1000} s is shorter than ${open / 1000} s`;
+  return [{ path: ["circuit", "max_open"], message }];
+}
+
 function repeatedNames({ routes }: Checked): Contradiction[] {
   const names = Object.keys(routes);
   return names.flatMap((name, place) => {
@@ -66,18 +101,20 @@ function repeatedNames({ routes }: Checked): Contradiction[] {
 }
 
 function wrongStars(name: string, { targets = [] }: Route): Contradiction[] {
-  const count = name.split("*").length - 1;
-  if (count > 1) return [{ path: [], message: "expected at most one `*` in the name of a route" }];
-  return targets.flatMap(({ model = "" }, place) =>
-    model.includes("*") && count === 0
-      ? [
-          {
-            path: ["targets", place, "model"],
-            message: "a `*` stands for that of the route's name, which has none",
-          },
-        ]
-      : [],
-  );
+  const ofName = starsIn(name);
+  if (ofName > 1) return [{ path: [], message: "expected at most one `*` in the name of a route" }];
+  return targets.flatMap(({ model = "" }, place) => {
+    const path = ["targets", place, "model"];
+    const count = starsIn(model);
+    if (count > 0 && ofName === 0) {
+      return [{ path, message: "a `*` stands for that of the route's name, which has none" }];
+    }
+    return count > 1 ? [{ path, message: "expected at most one `*`" }] : [];
+  });
+}
+
+function starsIn(text: string): number {
+  return text.split("*").length - 1;
 }
 
 /** Without any backend in the configuration, the one that is found may have any id. */
@@ -96,10 +133,14 @@ function unknownTargets({ targets = [] }: Route, { upstreams }: Checked): Contra
   );
 }
 
-function ownFallbacks(name: string, { fallback }: Route): Contradiction[] {
-  return fallback.flatMap((other, place) =>
-    comparableName(other) === comparableName(name)
-      ? [{ path: ["fallback", place], message: "a model can't take its own place" }]
-      : [],
-  );
+function wrongFallbacks(name: string, { fallback }: Route): Contradiction[] {
+  return fallback.flatMap((other, place) => {
+    const path = ["fallback", place];
+    if (other.includes("*")) {
+      return [{ path, message: "expected the name of one model; a `*` stands for nothing here" }];
+    }
+    return comparableName(other) === comparableName(name)
+      ? [{ path, message: "a model can't take its own place" }]
+      : [];
+  });
 }

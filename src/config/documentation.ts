@@ -49,7 +49,7 @@ The file is YAML. In a text, \`\${NAME}\` stands for the environment variable of
 \`\${file:PATH}\` for what is in a file, without the white space around it, so that no key need be in
 the configuration. A path is sought from the folder of the configuration file. A variable that is not
 set and a file that can't be read stop the start. A duration is a number with a unit (\`500ms\`, \`30s\`,
-\`5m\`, \`1h\`), or a number of seconds.
+\`5m\`, \`1h\`), or a number of seconds, and at most 20 days.
 
 \`\`\`yaml
 listen: 127.0.0.1:11434
@@ -94,10 +94,12 @@ answer. A model without a route is asked of the backends that list it, the least
 ## Changes while it runs
 
 The proxy reads the configuration anew when the file, or another file that it names, changes, and on
-SIGHUP. Requests that run go on as they began. Backends whose settings are the same keep their
-connections. What can't be used is told in the log, with file and line, and the proxy goes on as it
-was. \`listen\`, \`path_prefix\`, \`max_body\`, \`data_dir\`, \`overload\`, \`log\`, \`admin.listen\` and
-\`timeouts.request_body\` only change with a restart, and the log says so.
+SIGHUP. Requests that run go on as they began. Backends keep their connections, and what is known of
+them, unless something changes that concerns these: their own settings but for \`priority\`, \`weight\`
+and those of their models, and \`timeouts\`, \`limits\` and \`circuit\`. What can't be used is told in the
+log, with file and line, and the proxy goes on as it was. \`listen\`, \`path_prefix\`, \`max_body\`,
+\`data_dir\`, \`overload\`, \`log\`, \`admin.listen\` and \`timeouts.request_body\` only change with a
+restart, and the log says so.
 
 ## In an editor
 

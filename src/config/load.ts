@@ -1,7 +1,13 @@
 import { X509Certificate } from "node:crypto";
 import type { z } from "zod";
 import { ConfigError } from "./config-error.ts";
-import { besideFile, readConfigFile, type ParsedFile } from "./config-file.ts";
+import {
+  besideFile,
+  readConfigFile,
+  settingName,
+  type ParsedFile,
+  type SettingPath,
+} from "./config-file.ts";
 import { readEnvironment, type Environment } from "./environment.ts";
 import { configSchema, type Config, type ConfigFile } from "./schema.ts";
 import { SourceFiles } from "./source-files.ts";
@@ -92,13 +98,10 @@ function describe(
     unknownKey === undefined
       ? issue.message.replace("Invalid input: ", "")
       : "there is no such setting";
-  return `${sources.get(path.map(String).join(".")) ?? placeOf(path, file)}: ${message}`;
+  return `${sources.get(settingName(path)) ?? placeOf(path, file)}: ${message}`;
 }
 
-/** `FILE:LINE: SETTING` */
-function placeOf(path: readonly PropertyKey[], file: ParsedFile | undefined): string {
-  const field = path.map(String).join(".");
-  if (file === undefined) return field;
-  const line = file.lineOf(path);
-  return `${file.path}${line === undefined ? "" : `:${line}`}: ${field}`;
+/** With file and line where there are any. */
+function placeOf(setting: SettingPath, file: ParsedFile | undefined): string {
+  return file === undefined ? settingName(setting) : file.placeOf(setting);
 }

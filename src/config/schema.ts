@@ -171,6 +171,8 @@ const settings = z.strictObject({
  * keys are errors, so that a typo is told.
  */
 export const configSchema = settings.superRefine((config, context) => {
+  // What is wrong by itself may not even have the shape that it should have.
+  if (context.issues.length > 0) return;
   for (const found of contradictions(config)) context.addIssue({ code: "custom", ...found });
 });
 

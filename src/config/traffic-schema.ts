@@ -1,13 +1,15 @@
 import { z } from "zod";
-import { duration, name, share } from "./fields.ts";
+import { duration, durationOrNever, name, positiveDuration, share } from "./fields.ts";
 
 /** Limits of time that a backend may have of its own. */
 export const backendTimes = {
-  connect: duration.describe("Connecting to a backend, TLS and name look-up included."),
-  first_byte: duration.describe("From the request until the backend says anything."),
-  idle: duration.describe("Between two reads of a running stream."),
-  idle_data: duration.describe("Between two events of a running stream; pings don't count."),
-  after_finish: duration.describe("For usage figures after the last text."),
+  connect: positiveDuration.describe("Connecting to a backend, TLS and name look-up included."),
+  first_byte: positiveDuration.describe("From the request until the backend says anything."),
+  idle: positiveDuration.describe("Between two reads of a running stream."),
+  idle_data: positiveDuration.describe(
+    "Between two events of a running stream; pings don't count.",
+  ),
+  after_finish: duration.describe("For usage figures after the last text; `0` waits for none."),
 };
 
 export const timeoutsSchema = z.strictObject({
@@ -16,8 +18,10 @@ export const timeoutsSchema = z.strictObject({
   idle: backendTimes.idle.default(300_000),
   idle_data: backendTimes.idle_data.default(600_000),
   after_finish: backendTimes.after_finish.default(2_000),
-  write_stall: duration.default(60_000).describe("For a client that stopped reading."),
-  request_body: duration.default(60_000).describe("For a client to send its whole request."),
+  write_stall: positiveDuration.default(60_000).describe("For a client that stopped reading."),
+  request_body: duration
+    .default(60_000)
+    .describe("For a client to send its whole request; `0` for no limit."),
 });
 
 /** How much one backend is asked for at the same time. */
@@ -27,7 +31,9 @@ export const backendLimits = {
     .int()
     .nonnegative()
     .describe("Requests that wait for one backend; beyond that the answer is 503."),
-  queue_timeout: duration.describe("How long a request waits there before it is answered 503."),
+  queue_timeout: duration.describe(
+    "How long a request waits there before it is answered 503; `0` waits not at all.",
+  ),
 };
 
 export const limitsSchema = z.strictObject({
@@ -84,12 +90,12 @@ export const failoverSchema = z.strictObject({
     .describe(
       "Also ask another backend when the first may have done the work already, and billed it: after a reset or a timeout before its first word, and after a status like 500 or 504.",
     ),
-  first_byte: duration
+  first_byte: positiveDuration
     .default(60_000)
     .describe(
       "With `ambiguous`, and where another backend can take over: what counts instead of `timeouts.first_byte`.",
     ),
-  deadline: duration
+  deadline: positiveDuration
     .default(600_000)
     .describe(
       "From the request on: after this no other backend is asked, and those after the first get no longer.",
@@ -97,11 +103,9 @@ export const failoverSchema = z.strictObject({
   budget: share
     .default(0.2)
     .describe("Share of a model's requests under way that may be second tries; three always may."),
-  max_rest: duration
-    .default(300_000)
-    .describe(
-      "The longest that a key or a backend is left alone after it refused for its limits or the key; `0` for never.",
-    ),
+  max_rest: durationOrNever(
+    "The longest that a key or a backend is left alone after it refused for its limits or the key.",
+  ).default(300_000),
 });
 
 export const circuitSchema = z.strictObject({
@@ -110,21 +114,19 @@ export const circuitSchema = z.strictObject({
     .positive()
     .default(5)
     .describe("Failures in a row after which a backend is left alone."),
-  open: duration
+  open: positiveDuration
     .default(5_000)
     .describe(
       "For how long, the first time. Then one request tries it, and the time doubles if that fails.",
     ),
-  max_open: duration.default(60_000).describe("The longest that it is left alone."),
+  max_open: positiveDuration.default(60_000).describe("The longest that it is left alone."),
 });
 
 export const healthSchema = z.strictObject({
-  interval: duration
-    .default(10_000)
-    .describe(
-      "Between two looks at a backend, a fifth more or less; `0` for none. A single backend is only looked at while it fails.",
-    ),
-  timeout: duration.default(5_000).describe("For its answer to a look."),
+  interval: durationOrNever(
+    "Between two looks at a backend, a fifth more or less. A single backend is only looked at while it fails.",
+  ).default(10_000),
+  timeout: positiveDuration.default(5_000).describe("For its answer to a look."),
   fall: z
     .int()
     .positive()
@@ -135,8 +137,8 @@ export const healthSchema = z.strictObject({
 export const overloadSchema = z.strictObject({
   heap: share
     .default(0.85)
-    .describe("Share of the heap's limit above which new requests are refused; `0` for never."),
-  event_loop_delay: duration
-    .default(1_000)
-    .describe("Delay of the event loop above which new requests are refused; `0` for never."),
+    .describe("Share of the heap's limit above which new requests are refused. `0` means never."),
+  event_loop_delay: durationOrNever(
+    "Delay of the event loop above which new requests are refused.",
+  ).default(1_000),
 });

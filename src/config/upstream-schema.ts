@@ -73,6 +73,10 @@ export const upstreamSchema = z.strictObject({
     .default(false)
     .describe("Take any certificate of it. Whoever is on the way can then read its key."),
   proxy: httpUrl
+    .refine(
+      hasReadableUser,
+      "the user and the password in it can't be read; write `%25` for a `%` that stands for itself",
+    )
     .optional()
     .describe("HTTP proxy on the way to it. None is taken from the environment."),
   models: z
@@ -96,3 +100,15 @@ export const upstreamSchema = z.strictObject({
     .optional()
     .describe("Headers it wants besides the key, such as an organisation or an API version."),
 });
+
+/** What is no URL at all is told elsewhere. */
+function hasReadableUser(url: string): boolean {
+  if (!URL.canParse(url)) return true;
+  const { username, password } = new URL(url);
+  try {
+    decodeURIComponent(`${username}:${password}`);
+    return true;
+  } catch {
+    return false;
+  }
+}

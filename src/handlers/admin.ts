@@ -93,6 +93,8 @@ export function upstreamReadings(catalog: Catalog): UpstreamReading[] {
     models: entries.length,
     listAgeSeconds: toldAt === undefined ? undefined : secondsSince(toldAt),
     stale: problem !== undefined,
+    restsSeconds: restState(upstream).rests_s ?? 0,
+    alarms: upstream.keys.alarms,
   }));
 }
 

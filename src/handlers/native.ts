@@ -1,10 +1,13 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { ProxyError, type ErrorCode } from "../errors.ts";
+import { clientKeyOf } from "../inference/exchange.ts";
 import type { NativeRequest, NativeShape } from "../inference/native-answers.ts";
 import type { LibraryModel } from "../models/library.ts";
 import { parseKeepAlive } from "../ollama/duration.ts";
 import { comparableName } from "../ollama/model-name.ts";
-import { asCount, asObject, asText, isObject, type JsonObject } from "../openai/json.ts";
+import { asCount, asObject, asText, isObject, parseJson, type JsonObject } from "../openai/json.ts";
 import type { Target } from "../routing/resolve.ts";
+import { sendJsonText } from "../server/responses.ts";
 import {
   isSilent,
   withKnownNames,
@@ -17,12 +20,13 @@ import { readJson, type ServiceHandler, type Services } from "./services.ts";
 
 /** Milliseconds for a card that is on the disk there; ours can take its place. */
 const cardPatience = 10_000;
-/** What an Ollama says that is down, or not one at the moment. */
+/** What becomes of an Ollama that is down, or busy, or not one at the moment. */
 const absence: ReadonlySet<ErrorCode> = new Set([
   "upstream_unreachable",
   "upstream_timeout",
   "upstream_malformed",
   "upstream_truncated",
+  "upstream_overloaded",
 ]);
 
 /**
@@ -41,37 +45,63 @@ export function nativeOr(use: NativeUse, path: string, handler: ServiceHandler):
       if (model?.upstream.kind !== "ollama" || name === undefined) return usual(request, reply);
       const target = { model, facts: services.cards.facts(model) };
       if (!(await areOllamas(services, target))) return usual(request, reply);
-      // A virtual model's card is ours.
-      if (use === "show" && model.virtual !== undefined) return usual(request, reply);
+      const ask = (chosen: Target) => asked(use, name, chosen.model, given, request.body);
+      if (use === "show") {
+        const card = await cardOf(model, path, ask(target).body, request, reply);
+        return card === undefined ? usual(request, reply) : sendJsonText(reply, card);
+      }
       const identity = { model: name, createdAt: new Date().toISOString() };
-      if (use !== "show") note(services, model, given);
-      const question = {
+      note(services, model, given);
+      await services.native.answer({
         request,
         reply,
         target,
         model: name,
-        errors: "ollama" as const,
+        errors: "ollama",
         path,
         shape: shapeOf(use, given),
         encoder:
           use === "generate"
             ? new GenerateResponseEncoder(identity)
             : new ChatResponseEncoder(identity),
-        ...(use === "show" ? { patience: cardPatience } : {}),
-        ask: (chosen: Target) => asked(use, name, chosen.model, given, request.body),
-      };
-      try {
-        await services.native.answer(question);
-      } catch (error) {
-        // Clients show no model at all when one of those that are listed has no card.
-        const isOurs = use === "show" && error instanceof ProxyError && absence.has(error.code);
-        if (!isOurs) throw error;
-        return usual(request, reply);
-      }
+        ask,
+      });
       services.control.forget(model.upstream);
       return reply;
     };
   };
+}
+
+/**
+ * The card as its Ollama prints it, or undefined where ours takes its place: clients show no model at
+ * all when one of those that are listed has no card. It is asked for beside all that answers go
+ * through, since it needs no slot and says nothing of the backend's health.
+ * @throws ProxyError for what the Ollama refuses
+ */
+async function cardOf(
+  { upstream, virtual }: LibraryModel,
+  path: string,
+  body: string | Buffer,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<string | undefined> {
+  if (virtual !== undefined) return undefined;
+  const gone = new AbortController();
+  const leave = () => gone.abort();
+  reply.raw.once("close", leave);
+  try {
+    const card = await upstream.postText(path, body, {
+      timeout: cardPatience,
+      signal: gone.signal,
+      key: upstream.usesClientKey ? { secret: clientKeyOf(request) } : undefined,
+    });
+    return isObject(parseJson(card)) ? card : undefined;
+  } catch (error) {
+    if (error instanceof ProxyError && absence.has(error.code)) return undefined;
+    throw error;
+  } finally {
+    reply.raw.off("close", leave);
+  }
 }
 
 /** Whether all that may be asked are: an answer can't change its language on the way. */

@@ -5,14 +5,18 @@ import { describeInternalError } from "../server/internal-errors.ts";
 import type { Marks } from "../translate/metrics.ts";
 import type { AnswerReport } from "./answer-report.ts";
 
-/** By the end of the route, first hit. */
-const operations: readonly [end: string, operation: Operation][] = [
-  ["/chat/completions", "chat"],
-  ["/completions", "text_completion"],
-  ["/api/generate", "text_completion"],
-  ["/embed", "embeddings"],
-  ["/embeddings", "embeddings"],
-];
+/** Every route whose answers are counted, by its end. */
+const operations: Readonly<Record<string, Operation>> = {
+  "/api/chat": "chat",
+  "/v1/chat/completions": "chat",
+  "/v1/responses": "chat",
+  "/v1/messages": "chat",
+  "/api/generate": "text_completion",
+  "/v1/completions": "text_completion",
+  "/api/embed": "embeddings",
+  "/api/embeddings": "embeddings",
+  "/v1/embeddings": "embeddings",
+};
 
 /** Milliseconds; what comes quicker came in one piece, and says nothing of the time for a token. */
 const leastStream = 1;
@@ -35,10 +39,15 @@ export class AnswerReports {
 
   #count({ request, model, upstream, marks, outcome, error, tokens, retries }: AnswerReport): void {
     const { answers } = this.#metrics;
+    const operation = operationOf(request.routeOptions.url ?? "");
+    for (const { upstream: failed, code, ambiguous } of retries) {
+      answers.countRetry(failed, code, ambiguous);
+    }
+    if (operation === undefined) return;
     const isGood = outcome === "ok";
     const clientClosed = outcome === "client_closed" ? "client_closed" : undefined;
     answers.count({
-      operation: operationOf(request.routeOptions.url ?? ""),
+      operation,
       model,
       upstream,
       error: isGood ? undefined : (clientClosed ?? error?.code ?? "internal"),
@@ -48,9 +57,6 @@ export class AnswerReports {
       inputTokens: tokens?.input,
       outputTokens: tokens?.output,
     });
-    for (const { upstream: failed, code, ambiguous } of retries) {
-      answers.countRetry(failed, code, ambiguous);
-    }
   }
 
   #note(report: AnswerReport): void {
@@ -77,8 +83,10 @@ export class AnswerReports {
   }
 }
 
-function operationOf(route: string): Operation {
-  return operations.find(([end]) => route.endsWith(end))?.[1] ?? "chat";
+/** The path may have the prefix of all paths before it. */
+function operationOf(path: string): Operation | undefined {
+  const end = Object.keys(operations).find((each) => path.endsWith(each));
+  return end === undefined ? undefined : operations[end];
 }
 
 function firstTokenSeconds({ start, firstToken }: Marks): number | undefined {

@@ -1,6 +1,8 @@
 import { sendDocument, sendJson } from "../server/responses.ts";
+import type { ProxyError } from "../errors.ts";
 import type { Target } from "../routing/resolve.ts";
 import { chooseStreamFormat, passedEvents } from "../server/stream-format.ts";
+import { toMetrics } from "../translate/metrics.ts";
 import type { ResponseEncoder } from "../translate/response-encoder.ts";
 import { Adaptation, type Question } from "./adaptation.ts";
 import { Delivery, type DeliveryOptions, type Try } from "./delivery.ts";
@@ -61,7 +63,7 @@ export class Answers {
     const stopwatch = new Stopwatch();
     let translator: OllamaTranslator<Response> | undefined;
     const finishReason = () => translator?.finishReason;
-    const plan = (target: Target): Try<Response> => {
+    const ask = (target: Target): Try<Response> => {
       const adaptation = new Adaptation(answer.question, target, config.image_urls, learned);
       const attempt = (): Try<Response> => {
         const { lowered, cut } = adaptation;
@@ -77,7 +79,10 @@ export class Answers {
       };
       return attempt();
     };
-    const delivery = new Delivery(this.#options, answer, stopwatch, plan);
+    const fail = ({ message }: ProxyError) => [
+      encoder.fail(message, toMetrics({}, stopwatch.read(), 0)),
+    ];
+    const delivery = new Delivery(this.#options, answer, stopwatch, { ask, fail });
     if (answer.stream) {
       const format = chooseStreamFormat(config.stream_format, request.headers.accept);
       await delivery.stream(format, answer.lineText);
@@ -97,7 +102,7 @@ export class Answers {
     const { reply, errors, stream } = answer;
     const { ignored, newId } = this.#options;
     const stopwatch = new Stopwatch();
-    const plan = (target: Target): Try<string> => {
+    const ask = (target: Target): Try<string> => {
       const asked = answer.ask(target);
       ignored.note({ reply, target }, asked.ignored);
       return {
@@ -108,7 +113,8 @@ export class Answers {
           : new DocumentTranslator(newId),
       };
     };
-    const delivery = new Delivery(this.#options, answer, stopwatch, plan);
+    const fail = (error: ProxyError) => new OpenAITranslator(stopwatch, errors).fail(error);
+    const delivery = new Delivery(this.#options, answer, stopwatch, { ask, fail });
     if (stream) {
       await delivery.stream(passedEvents, (event) => event);
       return;

@@ -1,5 +1,5 @@
 import type { Config } from "../config/schema.ts";
-import { toProxyError, whileRunning, type ProxyError } from "../errors.ts";
+import { ProxyError, toProxyError, whileRunning } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Attempts, Lease } from "../routing/attempts.ts";
 import type { Target } from "../routing/resolve.ts";
@@ -25,16 +25,19 @@ export interface Try<Out> {
   readonly translator: Translator<Out>;
   /** For a backend that answers otherwise than OpenAI's do. */
   readonly wire?: Wire;
-  /** Milliseconds until it says anything, where that must be sooner than usual. */
-  readonly patience?: number | undefined;
   /** Another way to ask, where the refusal shows one; only asked before the first word. */
   readonly again?: (refusal: ProxyError) => Try<Out> | undefined;
   /** It was not refused. */
   readonly answered?: () => void;
 }
 
-/** How a request is put to a backend. @throws ProxyError for what that backend can't be told */
-export type Plan<Out> = (target: Target) => Try<Out>;
+/** How one request is put to backends, and what its client is told. */
+export interface Plan<Out> {
+  /** @throws ProxyError for what that backend can't be told */
+  readonly ask: (target: Target) => Try<Out>;
+  /** The last words of a stream whose headers left before anybody had answered. */
+  readonly fail: (error: ProxyError) => readonly Out[];
+}
 
 /** How the answer is asked for, and read. */
 interface Wire {
@@ -140,21 +143,31 @@ export class Delivery<Out> {
       clientKey: clientKeyOf(request),
       signal: this.#stop.signal,
     });
+    /** What a backend said goes before what we found that one can't be told. */
+    let failure: ProxyError | undefined;
+    let unsaid: ProxyError | undefined;
     try {
-      for (let lease = await attempts.first(); ;) {
+      let lease: Lease | undefined = await attempts.first();
+      while (lease !== undefined) {
         this.#lease = lease;
+        const attempt = this.#put(lease);
+        if (attempt instanceof ProxyError) {
+          unsaid ??= attempt;
+          lease.pass();
+          lease = await attempts.instead();
+          continue;
+        }
         try {
-          const outcome = await this.#tryAt(lease, sinkOf);
+          const outcome = await this.#tryAt(lease, attempt, sinkOf);
           this.#report(attempts, outcome, this.#pipeline?.failure);
           return outcome;
         } catch (thrown) {
           const error = toProxyError(thrown);
-          const next =
-            this.#pipeline?.began === true ? undefined : await attempts.after(error, lease);
-          if (next === undefined) throw this.#told(error, lease);
-          lease = next;
+          failure = this.#told(error, lease);
+          lease = this.#pipeline?.began === true ? undefined : await attempts.after(error, lease);
         }
       }
+      throw failure ?? unsaid;
     } catch (thrown) {
       return this.#refuse(attempts, toProxyError(thrown), sinkOf);
     } finally {
@@ -162,10 +175,18 @@ export class Delivery<Out> {
     }
   }
 
-  /** One backend, in as many words as it needs. @throws ProxyError when it did not begin to answer */
-  async #tryAt(lease: Lease, sinkOf: () => Sink<Out>): Promise<Outcome> {
+  #put({ target }: Lease): Try<Out> | ProxyError {
     try {
-      for (let attempt = this.#plan(lease.target); ;) {
+      return this.#plan.ask(target);
+    } catch (error) {
+      return toProxyError(error);
+    }
+  }
+
+  /** One backend, in as many words as it needs. @throws ProxyError when it did not begin to answer */
+  async #tryAt(lease: Lease, first: Try<Out>, sinkOf: () => Sink<Out>): Promise<Outcome> {
+    try {
+      for (let attempt = first; ;) {
         this.#attempt = attempt;
         const pipeline = this.#start(lease, attempt, sinkOf());
         try {
@@ -188,22 +209,17 @@ export class Delivery<Out> {
     }
   }
 
-  #start(
-    lease: Lease,
-    { path, body, translator, wire, patience }: Try<Out>,
-    sink: Sink<Out>,
-  ): Pipeline<Out> {
+  #start(lease: Lease, { path, body, translator, wire }: Try<Out>, sink: Sink<Out>): Pipeline<Out> {
     const { upstream } = lease.target.model;
     this.#sent += 1;
     tellTries(this.#exchange.reply, this.#options.config, upstream.id, this.#sent);
-    const first_byte = Math.min(lease.firstByte, patience ?? Number.POSITIVE_INFINITY);
     this.#pipeline = new Pipeline<Out>({
       reader: wire?.reader,
       translator,
       sink,
       stopwatch: this.#stopwatch,
       failures: upstream.failures,
-      timeouts: { ...upstream.timeouts, first_byte },
+      timeouts: { ...upstream.timeouts, first_byte: lease.firstByte },
       began: () => lease.answered(),
       firstWord: lease.firstWord,
       open: (listener) =>
@@ -229,9 +245,8 @@ export class Delivery<Out> {
     }
     this.#report(attempts, "refused", error);
     if (!this.#exchange.reply.raw.headersSent) throw error;
-    const { translator } = this.#attempt ?? this.#plan(this.#exchange.target);
     const sink = sinkOf();
-    for (const value of translator.fail(whileRunning(error))) sink.write(value);
+    for (const value of this.#plan.fail(whileRunning(error))) sink.write(value);
     sink.end();
     return "failed";
   }

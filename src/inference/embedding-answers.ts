@@ -19,7 +19,7 @@ import type { RunningAnswers } from "./running.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
 export interface EmbeddingAnswerOptions {
-  readonly config: Pick<Config, "proxy_headers">;
+  readonly config: Pick<Config, "proxy_headers" | "failover">;
   readonly running: RunningAnswers;
   readonly router: Router;
   readonly reports: AnswerReports;
@@ -83,6 +83,8 @@ class EmbeddingWork {
   readonly #stopwatch = new Stopwatch();
   #lease: Lease | undefined;
   #sent = 0;
+  /** Whether the backend that is asked now has answered a part. */
+  #isPaid = false;
 
   constructor(
     options: EmbeddingAnswerOptions,
@@ -97,20 +99,31 @@ class EmbeddingWork {
   }
 
   async tryEverywhere(): Promise<EmbeddingAnswer | undefined> {
+    /** What a backend said goes before what we know that one can't do. */
+    let failure: ProxyError | undefined;
+    let unable: ProxyError | undefined;
     try {
-      for (let lease = await this.#attempts.first(); ;) {
+      let lease: Lease | undefined = await this.#attempts.first();
+      while (lease !== undefined) {
         this.#lease = lease;
+        const run = this.#runAt(lease);
+        if (run === undefined) {
+          unable ??= noEmbeddings(lease.target.model.upstream.id);
+          lease.pass();
+          lease = await this.#attempts.instead();
+          continue;
+        }
         try {
-          const { vectors, tokens } = await this.#tryAt(lease);
+          const { vectors, tokens } = await this.#tryAt(lease, run);
           this.#report("ok", undefined, tokens);
           return { vectors, metrics: figures(this.#stopwatch, tokens) };
         } catch (thrown) {
           const error = toProxyError(thrown);
-          const next = await this.#attempts.after(error, lease);
-          if (next === undefined) throw told(error, this.#question, lease.target);
-          lease = next;
+          failure = told(error, this.#question, lease.target);
+          lease = await this.#after(error, lease);
         }
       }
+      throw failure ?? unable;
     } catch (thrown) {
       const error = toProxyError(this.#signal.aborted ? this.#signal.reason : thrown);
       this.#report(error === clientClosed ? "client_closed" : "refused", error);
@@ -121,10 +134,18 @@ class EmbeddingWork {
     }
   }
 
+  /** What is answered in part is begun anew elsewhere, and paid twice, only where that is wanted. */
+  async #after(error: ProxyError, lease: Lease): Promise<Lease | undefined> {
+    if (!this.#isPaid) return this.#attempts.after(error, lease);
+    if (!this.#options.config.failover.ambiguous) return undefined;
+    return this.#attempts.after(lease.target.model.upstream.failures.unclear(error), lease);
+  }
+
   /** @throws ProxyError */
-  async #tryAt(lease: Lease): Promise<Embedded> {
+  async #tryAt(lease: Lease, run: EmbeddingRun): Promise<Embedded> {
+    this.#isPaid = false;
     try {
-      const embedded = await this.#run(lease).embed(this.#question.texts);
+      const embedded = await run.embed(this.#question.texts);
       lease.end("ok");
       return embedded;
     } catch (thrown) {
@@ -133,25 +154,29 @@ class EmbeddingWork {
     }
   }
 
-  /** @throws ProxyError 400 when the backend is known to have no embeddings. */
-  #run({ target, key, firstByte }: Lease): EmbeddingRun {
+  /** Undefined where the backend is known to have no embeddings. */
+  #runAt({ target, key, firstByte }: Lease): EmbeddingRun | undefined {
     const { dimensions, truncate, reply } = this.#question;
     const { config, learned } = this.#options;
     const { upstream, entry } = target.model;
     const dialect = dialectOf(target, "embedding").embeddings;
-    if (dialect === null) throw noEmbeddings(upstream.id);
+    if (dialect === null) return undefined;
     return new EmbeddingRun({
       model: entry.id,
       dialect,
       dimensions,
       truncate,
       malformed: () => upstream.failures.broken(),
-      ask: async (body) => {
+      ask: async (body, failed) => {
         this.#sent += 1;
         tellTries(reply, config, upstream.id, this.#sent);
-        const limits = { timeout: firstByte, signal: this.#signal, key };
+        const signal = AbortSignal.any([this.#signal, failed]);
+        const limits = { timeout: firstByte, signal, key };
         const answer = await upstream.postJson(routeOf(target, path), body, limits);
-        if (!isErrorObject(answer)) return answer;
+        if (!isErrorObject(answer)) {
+          this.#isPaid = true;
+          return answer;
+        }
         throw upstream.failures.refused(toBackendError(answer).status, "", JSON.stringify(answer));
       },
       learned: (embeddings) => {

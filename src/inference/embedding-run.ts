@@ -30,8 +30,8 @@ export interface EmbeddingRunOptions {
   readonly dimensions: number;
   /** Whether a text that is too long may be cut. */
   readonly truncate: boolean;
-  /** Puts a body to the backend. @throws ProxyError */
-  readonly ask: (body: object) => Promise<unknown>;
+  /** Puts a body to the backend; the signal aborts once another request has failed. @throws ProxyError */
+  readonly ask: (body: object, signal: AbortSignal) => Promise<unknown>;
   /** An answer that does not have what was asked for. */
   readonly malformed: () => ProxyError;
   /** The backend refused `dimensions`: from now on this is how it is asked. */
@@ -44,6 +44,7 @@ export interface EmbeddingRunOptions {
  */
 export class EmbeddingRun {
   readonly #options: EmbeddingRunOptions;
+  readonly #failed = new AbortController();
   #dialect: EmbeddingsDialect;
 
   constructor(options: EmbeddingRunOptions) {
@@ -51,10 +52,11 @@ export class EmbeddingRun {
     this.#dialect = options.dialect;
   }
 
-  /** @throws ProxyError */
+  /** Nothing of it goes on once this has settled. @throws ProxyError, the first there was */
   async embed(texts: readonly string[]): Promise<Embedded> {
     const batches = inBatches(texts, this.#dialect.batch);
-    return joined(await mapSome(batches, batchesAtOnce, (batch) => this.#embedBatch(batch)));
+    const work = (batch: readonly string[]) => this.#embedBatch(batch);
+    return joined(await mapSome(batches, batchesAtOnce, work, this.#failed));
   }
 
   async #embedBatch(texts: readonly string[], cutsLeft = maxCuts): Promise<Embedded> {
@@ -96,7 +98,8 @@ export class EmbeddingRun {
 
   async #ask(texts: readonly string[], dialect: EmbeddingsDialect): Promise<Embedded> {
     const { model, dimensions, ask, malformed } = this.#options;
-    const answer = readEmbeddings(await ask(toEmbeddingsBody(model, texts, dimensions, dialect)));
+    const body = toEmbeddingsBody(model, texts, dimensions, dialect);
+    const answer = readEmbeddings(await ask(body, this.#failed.signal));
     const vectors = answer.vectors.filter((vector) => vector !== undefined);
     if (vectors.length !== texts.length || answer.vectors.length !== texts.length) {
       throw malformed();
@@ -125,18 +128,31 @@ function joined(parts: readonly Embedded[]): Embedded {
   };
 }
 
-/** Results in the order of the items, at most `limit` of which are worked on at a time. */
+/**
+ * Results in the order of the items, at most `limit` of which are worked on at a time.
+ * @param failed aborted with the first failure, after which no item is taken
+ * @throws that failure, when all that ran has ended
+ */
 async function mapSome<Item, Result>(
   items: readonly Item[],
   limit: number,
   work: (item: Item) => Promise<Result>,
+  failed: AbortController,
 ): Promise<Result[]> {
   const results: Result[] = [];
   // One iterator for all: each takes the next item that none has taken.
   const entries = items.entries();
   const takeAll = async () => {
-    for (const [place, item] of entries) results[place] = await work(item);
+    for (const [place, item] of entries) {
+      if (failed.signal.aborted) return;
+      try {
+        results[place] = await work(item);
+      } catch (error) {
+        failed.abort(error);
+      }
+    }
   };
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, takeAll));
+  failed.signal.throwIfAborted();
   return results;
 }

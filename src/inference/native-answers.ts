@@ -1,3 +1,5 @@
+import type { ProxyError } from "../errors.ts";
+import { toJsonText } from "../server/json-text.ts";
 import { LineReader } from "../ollama/line-reader.ts";
 import type { ServerSentEvent } from "../openai/server-sent-events.ts";
 import { sendJsonText } from "../server/responses.ts";
@@ -28,8 +30,6 @@ export interface NativeQuestion extends Exchange {
   readonly ask: (target: Target) => NativeRequest;
   readonly shape: NativeShape;
   readonly encoder: Pick<ResponseEncoder<object>, "fail">;
-  /** Milliseconds until it says anything, where that must be sooner than usual. */
-  readonly patience?: number;
 }
 
 /** A request as one Ollama gets it. */
@@ -52,25 +52,27 @@ export class NativeAnswers {
 
   /** @throws ProxyError when the answer had not begun. */
   async answer(question: NativeQuestion): Promise<void> {
-    const { request, reply, path, model, shape, encoder, patience } = question;
+    const { request, reply, path, model, shape, encoder } = question;
     const { config, ignored } = this.#options;
     const stopwatch = new Stopwatch();
-    const plan = (target: Target): Try<string> => {
+    const lastWords = (text: string) => encoder.fail(text, toMetrics({}, stopwatch.read(), 0));
+    const fail = ({ message }: ProxyError) => [toJsonText(lastWords(message))];
+    const ask = (target: Target): Try<string> => {
       const { body, asked, ignored: names } = question.ask(target);
       ignored.note({ reply, target }, names);
       const translator = new NativeTranslator({
         isStream: shape !== "document",
         names: { asked, told: model },
-        fail: (message) => encoder.fail(message, toMetrics({}, stopwatch.read(), 0)),
+        fail: lastWords,
         stopwatch,
       });
       const wire =
         shape === "document"
           ? { accept: "application/json", reader: undefined }
           : { accept: "application/x-ndjson", reader: lineEvents() };
-      return { path, body, translator, wire, patience };
+      return { path, body, translator, wire };
     };
-    const delivery = new Delivery(this.#options, question, stopwatch, plan);
+    const delivery = new Delivery(this.#options, question, stopwatch, { ask, fail });
     if (shape === "stream") {
       const format = chooseStreamFormat(config.stream_format, request.headers.accept);
       await delivery.stream(format, (line) => line);

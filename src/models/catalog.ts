@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { toProxyError, type ProxyError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Config } from "../config/schema.ts";
@@ -26,6 +27,8 @@ const patience = 1_000;
 /** What one backend told. */
 interface UpstreamList {
   readonly entries: readonly ModelEntry[];
+  /** What the configuration named then in place of a list. */
+  readonly configured?: readonly string[] | undefined;
   /** Why the last try failed, if it did; the entries before it are still good to show. */
   readonly problem: ProxyError | undefined;
   /** When it was asked last, and until when that holds. */
@@ -106,10 +109,11 @@ export class Catalog {
     return this.#index.lookUp(name);
   }
 
-  /** A backend does not have what it listed: it is asked again before the next look-up. */
+  /** A backend does not have what it listed: it is asked again soon. */
   doubt(upstream: Upstream): void {
     const list = this.#lists.get(upstream);
-    if (list !== undefined) this.#lists.set(upstream, { ...list, lifetime: 0 });
+    if (list === undefined) return;
+    this.#lists.set(upstream, { ...list, lifetime: Math.min(list.lifetime, missInterval) });
   }
 
   /** It has told nothing, so it may have anything. */
@@ -125,7 +129,8 @@ export class Catalog {
   async takeOver(earlier: Catalog): Promise<void> {
     for (const upstream of this.#upstreams) {
       const list = earlier.#lists.get(upstream);
-      if (list !== undefined) this.#lists.set(upstream, list);
+      const isSame = isDeepStrictEqual(list?.configured, upstream.config.models);
+      if (list !== undefined && isSame) this.#lists.set(upstream, list);
     }
     this.#reindex();
     const others = this.#upstreams.filter((upstream) => !this.#lists.has(upstream));
@@ -192,16 +197,21 @@ export class Catalog {
 
   async #load(upstream: Upstream): Promise<void> {
     const before = this.#lists.get(upstream)?.entries ?? [];
+    const configured = upstream.config.models;
     const keep = (entries: readonly ModelEntry[], problem?: ProxyError) => {
       const spread = timeToLive * (0.8 + 0.4 * Math.random());
       const lifetime = problem === undefined ? spread : timeToRetry;
       const askedAt = performance.now();
       const toldAt = problem === undefined ? askedAt : this.#lists.get(upstream)?.toldAt;
-      this.#lists.set(upstream, { entries, problem, lifetime, askedAt, toldAt });
+      this.#lists.set(upstream, { entries, configured, problem, lifetime, askedAt, toldAt });
     };
     try {
       const earlier = new Map(before.map((entry) => [entry.id, entry]));
-      keep((await readEntries(upstream)).map((entry) => merged(entry, earlier.get(entry.id))));
+      keep(
+        (await readEntries(upstream, configured)).map((entry) =>
+          merged(entry, earlier.get(entry.id)),
+        ),
+      );
     } catch (error) {
       const problem = toProxyError(error);
       keep(before, problem);
@@ -219,10 +229,13 @@ const unasked: UpstreamList = {
 };
 
 /** What a backend tells of its models. @throws ProxyError where it does not */
-async function readEntries(upstream: Upstream): Promise<readonly ModelEntry[]> {
-  if (upstream.configuredModels !== undefined) {
+async function readEntries(
+  upstream: Upstream,
+  configured: readonly string[] | undefined,
+): Promise<readonly ModelEntry[]> {
+  if (configured !== undefined) {
     await upstream.recognise(undefined);
-    return upstream.configuredModels.map((id) => ({ id }));
+    return configured.map((id) => ({ id }));
   }
   const ask = (path: string, body?: unknown) =>
     body === undefined

@@ -11,7 +11,7 @@ const maxFieldLength = 64;
 export class Metrics {
   readonly #registry = new Registry();
   readonly answers = new AnswerMetrics(this.#registry);
-  readonly upstreams: UpstreamMetrics;
+  readonly upstreams = new UpstreamMetrics(this.#registry);
   readonly #fields = new LabelValues(maxFields);
   readonly #lessons = this.#counter(
     "lessons_total",
@@ -33,11 +33,6 @@ export class Metrics {
     "Times the configuration was read anew; a bad one leaves the old in force.",
     ["result"],
   );
-
-  /** @param now a monotonic clock, milliseconds */
-  constructor(now = () => performance.now()) {
-    this.upstreams = new UpstreamMetrics(this.#registry, now);
-  }
 
   /** @param lesson the setting of the dialect that a refusal corrected */
   countLesson(upstream: string, lesson: string): void {

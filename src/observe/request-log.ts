@@ -41,26 +41,23 @@ export class RequestLog {
     this.#notes.set(request, note);
   }
 
-  /** @param thrown what its handler ended with */
+  /** @param ending what its handler ended with, or why this side ended its response */
   closed(
     request: FastifyRequest,
     reply: FastifyReply,
     milliseconds: number,
-    thrown: ProxyError | undefined,
+    ending: ProxyError | undefined,
   ): void {
     this.#underWay -= 1;
-    const status = reply.raw.writableFinished ? reply.raw.statusCode : 499;
+    const ended = endedBy(reply, ending);
     // What is to be said of an answer follows in the same turn of the event loop.
-    setImmediate(() => this.#write(request, status, milliseconds, thrown));
+    setImmediate(() => this.#write(request, ended, milliseconds));
   }
 
-  #write(
-    request: FastifyRequest,
-    status: number,
-    milliseconds: number,
-    thrown: ProxyError | undefined,
-  ): void {
-    const { fields = {}, failed = false, error = thrown } = this.#notes.get(request) ?? {};
+  #write(request: FastifyRequest, { status, isCut, error: ending }: Ended, milliseconds: number) {
+    const note = this.#notes.get(request);
+    const { fields = {}, error = ending } = note ?? {};
+    const failed = note?.failed === true || (isCut && status < 400);
     const route = this.#routeOf(request);
     const { method } = request;
     const isQuiet = quietRoutes.has(route) || quietMethods.has(method);
@@ -83,6 +80,22 @@ export class RequestLog {
     const { url = "none" } = routeOptions;
     return url.startsWith(`${this.#pathPrefix}/`) ? url.slice(this.#pathPrefix.length) : url;
   }
+}
+
+interface Ended {
+  readonly status: number;
+  /** By this side, before its end. */
+  readonly isCut: boolean;
+  readonly error: ProxyError | undefined;
+}
+
+/** What the client was told in the end, also where the connection was closed upon it. */
+function endedBy({ raw }: FastifyReply, error: ProxyError | undefined): Ended {
+  if (raw.writableFinished) return { status: raw.statusCode, isCut: false, error };
+  if (error === undefined || error.code === "client_closed") {
+    return { status: 499, isCut: false, error };
+  }
+  return { status: raw.headersSent ? raw.statusCode : error.status, isCut: true, error };
 }
 
 function levelOf(status: number, failed: boolean): keyof Logger {

@@ -1,6 +1,6 @@
 import type { ProxyError } from "../errors.ts";
 import type { Logger } from "./logger.ts";
-import type { CircuitState, RestReason, UpstreamMetrics } from "./upstream-metrics.ts";
+import { restReason, type CircuitState, type UpstreamMetrics } from "./upstream-metrics.ts";
 
 const transitions = {
   open: ["warn", "the backend fails, and is left alone for a while"],
@@ -31,26 +31,22 @@ export class UpstreamLog {
     this.#metrics.countTransition(upstream, state);
   }
 
-  /** @param alarm it will not get better by itself: somebody has to see to the key, or pay */
+  /**
+   * @param key its place; 0 for the whole backend
+   * @param alarm it will not get better by itself: somebody has to see to the key, or pay
+   */
   rested(upstream: string, key: number, seconds: number, error: ProxyError, alarm: boolean): void {
-    const reason = reasonOf(error, alarm);
+    const reason = restReason(error, alarm);
     const fields = { upstream, key, seconds: Math.round(seconds), reason };
     if (alarm && !this.#isRaised(upstream, key)) {
       this.#log.error(fields, "a key does not work, and somebody has to see to it");
-    } else this.#log.info(fields, "a key rests");
+    } else this.#log.info(fields, key === 0 ? "the backend rests" : "a key rests");
     this.#metrics.countRest(upstream, reason);
-    if (!alarm) return;
-    this.#alarms.set(`${upstream} ${key}`, this.#now() + seconds * 1000);
-    this.#metrics.raiseAlarm(upstream, reason, seconds);
+    if (alarm) this.#alarms.set(`${upstream} ${key}`, this.#now() + seconds * 1000);
   }
 
   #isRaised(upstream: string, key: number): boolean {
     const until = this.#alarms.get(`${upstream} ${key}`) ?? Number.NEGATIVE_INFINITY;
     return until + sameAlarm > this.#now();
   }
-}
-
-function reasonOf({ code }: ProxyError, alarm: boolean): RestReason {
-  if (code === "upstream_unauthorized") return "rejected";
-  return alarm ? "quota" : "rate_limit";
 }

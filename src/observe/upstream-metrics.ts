@@ -1,11 +1,19 @@
 import { Counter, Gauge, type Registry } from "prom-client";
+import type { ProxyError } from "../errors.ts";
 
 const circuitNumbers = { closed: 0, half_open: 1, open: 2 } as const;
 
 export type CircuitState = keyof typeof circuitNumbers;
 
-/** Why a key rests. */
-export type RestReason = "rejected" | "quota" | "rate_limit";
+/** Why a key rests, or a backend. */
+export type RestReason = "rejected" | "quota" | "rate_limit" | "overloaded";
+
+/** @param alarm whether somebody has to act */
+export function restReason({ code, status }: ProxyError, alarm: boolean): RestReason {
+  if (code === "upstream_unauthorized") return "rejected";
+  if (alarm) return "quota";
+  return status === 429 ? "rate_limit" : "overloaded";
+}
 
 /** One backend as it is now. */
 export interface UpstreamReading {
@@ -18,6 +26,10 @@ export interface UpstreamReading {
   readonly listAgeSeconds: number | undefined;
   /** It could not tell them when last asked. */
   readonly stale: boolean;
+  /** For which all of it is left alone at its own wish; 0 when it is not. */
+  readonly restsSeconds: number;
+  /** What is wrong with keys that somebody has to see to. */
+  readonly alarms: readonly ProxyError[];
 }
 
 /** Read when Prometheus asks, not when something changes. */
@@ -44,23 +56,24 @@ const gauges: readonly [
     "1 where a backend could not tell its models when last asked.",
     ({ stale }) => (stale ? 1 : 0),
   ],
+  [
+    "upstream_rests_seconds",
+    "For how long a backend is left alone, at its own wish or since all its keys rest.",
+    ({ restsSeconds }) => restsSeconds,
+  ],
 ];
 
 /** Backends: what happened to each, and how it is. Their ids come from the configuration. */
 export class UpstreamMetrics {
-  readonly #now: () => number;
   readonly #gauges: readonly [Gauge, (upstream: UpstreamReading) => number | undefined][];
   readonly #transitions: Counter;
   readonly #rests: Counter;
   readonly #alarm: Gauge;
-  /** Until when the last key of each backend rests with an alarm. */
-  readonly #alarms = new Map<string, { upstream: string; reason: RestReason; until: number }>();
   #read: () => readonly UpstreamReading[] = () => [];
 
-  constructor(registry: Registry, now: () => number) {
+  constructor(registry: Registry) {
     const registers = [registry];
     const labelNames = ["upstream"];
-    this.#now = now;
     this.#gauges = gauges.map(([name, help, read]) => [
       new Gauge({ name: `ollama_proxy_${name}`, help, labelNames, registers }),
       read,
@@ -73,13 +86,13 @@ export class UpstreamMetrics {
     });
     this.#rests = new Counter({
       name: "ollama_proxy_key_rests_total",
-      help: "How often a key of a backend was left alone for a while.",
+      help: "How often a backend, or a key of it, was left alone for a while.",
       labelNames: ["upstream", "reason"],
       registers,
     });
     this.#alarm = new Gauge({
       name: "ollama_proxy_alarm",
-      help: "1 while a key rests that is rejected or has no quota left: somebody has to see to it.",
+      help: "1 while a key is rejected or has no quota left: somebody has to see to it.",
       labelNames: ["upstream", "reason"],
       registers,
     });
@@ -98,11 +111,6 @@ export class UpstreamMetrics {
     this.#rests.inc({ upstream, reason });
   }
 
-  raiseAlarm(upstream: string, reason: RestReason, seconds: number): void {
-    const until = this.#now() + seconds * 1000;
-    this.#alarms.set(`${upstream} ${reason}`, { upstream, reason, until });
-  }
-
   /** Brings the gauges up to date. A backend that a reload took away has none any more. */
   refresh(): void {
     const readings = this.#read();
@@ -113,9 +121,11 @@ export class UpstreamMetrics {
         if (value !== undefined) gauge.set({ upstream: upstream.id }, value);
       }
     }
-    const now = this.#now();
-    for (const { upstream, reason, until } of this.#alarms.values()) {
-      this.#alarm.set({ upstream, reason }, until > now ? 1 : 0);
+    this.#alarm.reset();
+    for (const { id, alarms } of readings) {
+      for (const error of alarms) {
+        this.#alarm.set({ upstream: id, reason: restReason(error, true) }, 1);
+      }
     }
   }
 }

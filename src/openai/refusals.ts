@@ -8,6 +8,9 @@ interface Pattern {
   readonly text: RegExp;
 }
 
+const input = "input|prompt|request|content|messages?";
+const notOfTheInput = "accounts?|organi[sz]ations?|api.?keys?|credentials?|billing";
+
 /**
  * Backends tell these apart by their words alone; the first that fits counts. Limits come first,
  * since their texts speak of tokens too.
@@ -17,7 +20,21 @@ const patterns: readonly Pattern[] = [
     kind: "limit",
     text: /rate.?limit|quota|tokens per (minute|day)|too many requests|insufficient (balance|credit)/i,
   },
-  { kind: "filter", text: /content.?(management policy|filter)|ResponsibleAIPolicy/i },
+  {
+    kind: "filter",
+    // Of what is asked: an account that is flagged is another matter.
+    text: new RegExp(
+      `^(?!.*\\b(${notOfTheInput})\\b).*(${[
+        "content.?(management policy|filter|policy)",
+        "ResponsibleAIPolicy",
+        "moderation_blocked",
+        "safety (system|check|settings)",
+        `\\b(${input})\\b.{0,80}\\b(flagged|moderated)\\b`,
+        `\\b(${input})\\b.{0,80}\\bviolat\\w*.{0,40}\\b(policy|policies|guidelines)\\b`,
+      ].join("|")})`,
+      "is",
+    ),
+  },
   {
     kind: "overflow",
     text: new RegExp(

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/schema.ts";
-import { toProxyError, type ErrorCode, type ProxyError } from "../errors.ts";
+import { ProxyError, type ErrorCode } from "../errors.ts";
+import { kindOfRefusal } from "../openai/refusals.ts";
 import type { Admission } from "../upstream/circuit.ts";
 import type { ApiKey } from "../upstream/key-ring.ts";
 import { waitForSlot } from "../upstream/slots.ts";
@@ -32,6 +33,8 @@ export interface Lease {
   readonly firstWord: number;
   /** The first word came: from here on there is no other try. */
   answered(): void;
+  /** It can't be asked this, and was not: no try. */
+  pass(): void;
   /** Whatever comes first counts. */
   end(outcome: "ok" | "left" | ProxyError): void;
 }
@@ -49,6 +52,7 @@ export interface AttemptsOptions {
   readonly signal: AbortSignal;
   /** A backend does not have a model that was listed. */
   readonly onMissing: (upstream: Upstream) => void;
+  readonly onClose: () => void;
 }
 
 /** Stands for the caller's key among those that were tried. */
@@ -66,6 +70,8 @@ export class Attempts {
   #tries = 0;
   /** Whether one of the model's retries is under way here. */
   #retrying = false;
+  /** Whether one backend was asked although another may have done the work. */
+  #wasAmbiguous = false;
 
   constructor(options: AttemptsOptions) {
     this.#options = options;
@@ -78,6 +84,7 @@ export class Attempts {
     const { budget } = this.#options;
     if (this.#retrying) budget.endRetry();
     budget.end();
+    this.#options.onClose();
   }
 
   /**
@@ -95,19 +102,26 @@ export class Attempts {
   async after(failure: ProxyError, { target }: Lease): Promise<Lease | undefined> {
     if (!this.#mayFollow(failure) || this.#best() === undefined) return undefined;
     this.#retrying ||= this.#options.budget.takeRetry();
-    const lease = this.#retrying ? await this.#nextIfAny() : undefined;
-    if (lease === undefined) return undefined;
+    if (!this.#retrying) return undefined;
     const ambiguous = verdictOn(failure).retry === "ambiguous";
-    this.retries.push({ upstream: target.model.upstream.id, code: failure.code, ambiguous });
+    this.#wasAmbiguous ||= ambiguous;
+    const lease = await this.instead();
+    if (lease !== undefined) {
+      this.retries.push({ upstream: target.model.upstream.id, code: failure.code, ambiguous });
+    }
     return lease;
   }
 
-  /** Where nobody has room after all, what went wrong before is told. */
-  async #nextIfAny(): Promise<Lease | undefined> {
+  /**
+   * A place in another's stead, or undefined where nobody has room: then what went wrong before is told.
+   * @throws the signal's reason
+   */
+  async instead(): Promise<Lease | undefined> {
     try {
       return await this.#next();
-    } catch {
-      return undefined;
+    } catch (error) {
+      if (isBusy(error)) return undefined;
+      throw error;
     }
   }
 
@@ -117,7 +131,7 @@ export class Attempts {
     const { retry } = verdictOn(failure);
     if (signal.aborted || this.#tries >= failover.attempts || this.#timeLeft <= 0) return false;
     if (retry !== "ambiguous") return retry === "safe";
-    return failover.ambiguous && !this.retries.some(({ ambiguous }) => ambiguous);
+    return failover.ambiguous && !this.#wasAmbiguous;
   }
 
   get #timeLeft(): number {
@@ -145,9 +159,9 @@ export class Attempts {
         const lease = this.#lease(await this.#seat(tier));
         if (lease !== undefined) return lease;
       } catch (error) {
-        signal.throwIfAborted();
+        if (!isBusy(error)) throw error;
         // Its queues were full, or took too long: the next tier may have room.
-        busy = toProxyError(error);
+        busy = error;
         for (const target of tier) this.#spent.add(target);
       }
     }
@@ -206,43 +220,56 @@ export class Attempts {
     return seated;
   }
 
-  /** Takes a key and passes the circuit, or gives the slot back: things may have changed in the queue. */
+  /** Passes the circuit and takes a key, or gives the slot back: things may have changed in the queue. */
   #lease(target: Target, lastResort = false): Lease | undefined {
     const { upstream } = target.model;
     const tried = this.#tried.get(target) ?? new Set();
+    const admission = this.#hasKey(target) ? upstream.circuit.admit(lastResort) : undefined;
     const key = upstream.usesClientKey ? clientKeyMark : upstream.keys.take(tried);
-    const admission =
-      key !== undefined && this.#hasKey(target) ? upstream.circuit.admit(lastResort) : undefined;
     if (key === undefined || admission === undefined) {
+      admission?.release();
       upstream.slots.release();
       return undefined;
     }
     this.#tried.set(target, tried.add(key));
     this.#tries += 1;
+    const end = once((outcome: "ok" | "left" | ProxyError) => {
+      upstream.slots.release();
+      if (outcome === "ok") admission.succeed();
+      else if (outcome === "left") admission.release();
+      else this.#conclude(outcome, target, key, admission);
+    });
     return {
       target,
       key: upstream.usesClientKey ? { secret: this.#options.clientKey } : key,
       ...this.#patience(upstream),
       answered: () => admission.answered(),
-      end: once((outcome) => {
-        upstream.slots.release();
-        if (outcome === "ok") admission.succeed();
-        else if (outcome === "left") admission.release();
-        else this.#conclude(outcome, target, key, admission);
-      }),
+      end,
+      pass: () => {
+        this.#tries -= 1;
+        this.#spent.add(target);
+        end("left");
+      },
     };
   }
 
-  /** A backend may be silent for long, unless another could take over or has done so. */
-  #patience({ timeouts }: Upstream): Pick<Lease, "firstByte" | "firstWord"> {
+  /** A backend may be silent for long, unless another can still take over or has done so. */
+  #patience(upstream: Upstream): Pick<Lease, "firstByte" | "firstWord"> {
+    const { timeouts } = upstream;
     const { ambiguous, first_byte, attempts } = this.#options.failover;
-    const others = ambiguous && this.#tries < attempts && this.#best() !== undefined;
+    const mayLeave = ambiguous && !this.#wasAmbiguous && this.#tries < attempts;
+    const others = mayLeave && this.#hasOther(upstream);
     if (!others && this.#tries === 1) {
       return { firstByte: timeouts.first_byte, firstWord: Number.POSITIVE_INFINITY };
     }
     const firstWord = Math.max(1, this.#timeLeft);
     const longest = Math.min(timeouts.first_byte, firstWord);
     return { firstByte: others ? Math.min(first_byte, longest) : longest, firstWord };
+  }
+
+  #hasOther(upstream: Upstream): boolean {
+    const targets = this.#options.tiers.flat();
+    return targets.some((target) => target.model.upstream !== upstream && this.#isUsable(target));
   }
 
   #conclude(failure: ProxyError, target: Target, key: ApiKey, admission: Admission): void {
@@ -254,9 +281,7 @@ export class Attempts {
     if (rests !== "key") this.#spent.add(target);
     if (rests === "upstream") upstream.rest(restFor, failure);
     if (rests === "key" && key !== clientKeyMark) upstream.restKey(key, restFor, failure, alarm);
-    if (failure.code === "upstream_rejected" && failure.status === 404) {
-      this.#options.onMissing(upstream);
-    }
+    if (isAboutModel(failure)) this.#options.onMissing(upstream);
   }
 
   /** All are failing or resting. One request a second still tries the first that fails. */
@@ -273,6 +298,16 @@ export class Attempts {
       targets.map(({ model }) => model.upstream),
     );
   }
+}
+
+/** A 404 may be about the route as well. */
+function isAboutModel({ status, refusal }: ProxyError): boolean {
+  if (status !== 404 || refusal === undefined) return false;
+  return kindOfRefusal(refusal) === "model" || /model|deployment/i.test(refusal.message);
+}
+
+function isBusy(error: unknown): error is ProxyError {
+  return error instanceof ProxyError && error.code === "server_busy";
 }
 
 async function pause(signal: AbortSignal): Promise<void> {

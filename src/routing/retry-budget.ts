@@ -12,6 +12,11 @@ export class RetryBudget {
     this.#share = share;
   }
 
+  /** Whether no request is under way. */
+  get isIdle(): boolean {
+    return this.#requests === 0;
+  }
+
   begin(): void {
     this.#requests += 1;
   }

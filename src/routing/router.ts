@@ -3,6 +3,7 @@ import type { Cards } from "../models/cards.ts";
 import type { Catalog } from "../models/catalog.ts";
 import type { ModelRoute } from "../models/catalog-model.ts";
 import type { Library, LibraryModel } from "../models/library.ts";
+import { comparableName } from "../ollama/model-name.ts";
 import { Attempts, type AttemptsOptions } from "./attempts.ts";
 import { inOrder } from "./order.ts";
 import type { Target } from "./resolve.ts";
@@ -15,17 +16,13 @@ export interface RouterOptions {
   readonly failover: Config["failover"];
 }
 
-/** What a route remembers from one request to the next. */
-interface RouteState {
-  readonly budget: RetryBudget;
-  turn: number;
-}
-
 /** Where the requests for a model go, and where else when that fails. */
 export class Router {
   readonly #options: RouterOptions;
-  /** For as long as the catalog keeps the route. */
-  readonly #states = new WeakMap<ModelRoute, RouteState>();
+  /** For round-robin, for as long as the catalog keeps the route. */
+  readonly #turns = new WeakMap<ModelRoute, number>();
+  /** Of models with requests under way. */
+  readonly #budgets = new Map<string, RetryBudget>();
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -37,15 +34,21 @@ export class Router {
     caller: Pick<AttemptsOptions, "model" | "clientKey" | "signal">,
   ): Promise<Attempts> {
     const { catalog, failover } = this.#options;
-    const { route } = target.model;
-    const state = route === undefined ? undefined : this.#stateOf(route);
-    if (state !== undefined) state.turn += 1;
+    const { route, name } = target.model;
+    if (route !== undefined) this.#turns.set(route, this.#turnOf(route) + 1);
+    const tiers = await this.tiers(target);
+    const key = comparableName(name);
+    const budget = this.#budgets.get(key) ?? new RetryBudget(failover.budget);
+    this.#budgets.set(key, budget);
     return new Attempts({
       ...caller,
-      tiers: await this.tiers(target),
+      tiers,
       failover,
-      budget: state?.budget ?? new RetryBudget(failover.budget),
+      budget,
       onMissing: (upstream) => catalog.doubt(upstream),
+      onClose: () => {
+        if (budget.isIdle) this.#budgets.delete(key);
+      },
     });
   }
 
@@ -57,7 +60,7 @@ export class Router {
     const { model } = target;
     if (model.route === undefined) return [[target]];
     // One counter for all: a fallback's own stands still while others are asked in its place.
-    const { turn } = this.#stateOf(model.route);
+    const turn = this.#turnOf(model.route);
     const models = [model, ...(await this.#fallbacks(model, model.route))];
     const seen = new Set<string>();
     return models
@@ -102,14 +105,9 @@ export class Router {
     return { model, facts: this.#options.cards.facts(model) };
   }
 
-  #stateOf(route: ModelRoute): RouteState {
-    const known = this.#states.get(route);
-    if (known !== undefined) return known;
-    // A random first turn, so that not every reload of a list begins at the same backend.
-    const turn = Math.floor(Math.random() * route.targets.length);
-    const state = { budget: new RetryBudget(this.#options.failover.budget), turn };
-    this.#states.set(route, state);
-    return state;
+  /** The first is random, so that not every new list begins at the same backend. */
+  #turnOf(route: ModelRoute): number {
+    return this.#turns.get(route) ?? Math.floor(Math.random() * route.targets.length);
   }
 }
 

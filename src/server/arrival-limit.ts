@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { noteEnding, requestTimeout } from "./endings.ts";
 
 /** Tells the client of it, and closes the connection. */
 type Refuse = (socket: Socket) => void;
@@ -39,7 +40,8 @@ export const limitPauses: Limit = (request, response, milliseconds, refuse) => {
 };
 
 /** Nothing may be written into an answer that has begun. */
-function end(socket: Socket, { headersSent }: ServerResponse, refuse: Refuse): void {
-  if (headersSent) socket.destroy();
+function end(socket: Socket, response: ServerResponse, refuse: Refuse): void {
+  noteEnding(response, requestTimeout);
+  if (response.headersSent) socket.destroy();
   else refuse(socket);
 }

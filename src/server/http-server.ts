@@ -7,6 +7,7 @@ import type { Logger } from "../observe/logger.ts";
 import { limitArrival, limitPauses } from "./arrival-limit.ts";
 import { sendError, sendJson, sendPlain, type ErrorShape } from "./responses.ts";
 import { corsOptions, type CorsCallback } from "./cors-options.ts";
+import { endingOf, noteEnding, shuttingDown } from "./endings.ts";
 import { refuseConnection, refuseLate } from "./refused-connections.ts";
 import { allowBody, faultOfHead } from "./request-head.ts";
 import { isSameOrigin, type Guard } from "./guard.ts";
@@ -47,13 +48,13 @@ export interface HttpServerOptions {
   /**
    * The response has left, or its client has. Fastify's own hook does not tell of a response that was
    * taken over and then cut short.
-   * @param thrown what the handler ended with
+   * @param error what the handler ended with, or why this side ended the response
    */
   readonly onClosed?: (
     request: FastifyRequest,
     reply: FastifyReply,
     milliseconds: number,
-    thrown: ProxyError | undefined,
+    error: ProxyError | undefined,
   ) => void;
 }
 
@@ -127,12 +128,17 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       if (closing) server.server.closeIdleConnections();
     });
   });
+  const open = new Set<ServerResponse>();
   const thrown = new WeakMap<FastifyRequest, ProxyError>();
   server.addHook("onRequest", (request, reply, done) => {
+    const { raw } = reply;
     const start = performance.now();
+    open.add(raw);
     options.onOpened?.();
-    reply.raw.once("close", () => {
-      options.onClosed?.(request, reply, performance.now() - start, thrown.get(request));
+    raw.once("close", () => {
+      open.delete(raw);
+      const error = endingOf(raw) ?? thrown.get(request);
+      options.onClosed?.(request, reply, performance.now() - start, error);
     });
     done();
   });
@@ -142,8 +148,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       const [status, error] = fault;
       return sendJson(reply.code(status).header("connection", "close"), { error });
     }
-    if (draining) reply.header("connection", "close");
-    if (refusing) throw new ProxyError("shutting_down", "server is shutting down");
+    if (draining || !reply.raw.shouldKeepAlive) reply.header("connection", "close");
+    if (refusing) throw shuttingDown;
     // Clients send JSON under any content type, a malformed one or none.
     const { raw } = request.routeOptions.config as RouteConfig;
     request.headers["content-type"] = raw === true ? rawBody : "application/json";
@@ -170,7 +176,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       const fields = { method, route: routeOptions.url, ...describeInternalError(failure.cause) };
       options.log.error(fields, "a request failed by a fault of this program");
     }
-    sendError(reply, failure, shapeOf(request, options));
+    // An answer that has begun can only be cut off: whose words it is in is not known here.
+    if (reply.raw.headersSent) reply.hijack().raw.destroy();
+    else sendError(reply, failure, shapeOf(request, options));
   });
   return {
     listen: async (host, port) => {
@@ -190,7 +198,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       await server.close();
       clearTimeout(refuse);
     },
-    cut: () => server.server.closeAllConnections(),
+    cut: () => {
+      for (const response of open) noteEnding(response, shuttingDown);
+      server.server.closeAllConnections();
+    },
   };
 }
 

@@ -1,9 +1,10 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { noteEnding, writeStall } from "./endings.ts";
 import type { StreamFormat } from "./stream-format.ts";
 
 export interface StreamWriterOptions {
   readonly format: StreamFormat;
-  /** Headers beside the format's own, as they are when they leave. */
+  /** Headers beside the format's own, and before them, as they are when they leave. */
   readonly headers: () => OutgoingHttpHeaders;
   /** Milliseconds a client may leave its socket full before it counts as gone. */
   readonly writeStall: number;
@@ -102,13 +103,16 @@ export class StreamWriter {
 
   #writeHead(): void {
     const { format, headers } = this.#options;
-    this.#response.writeHead(200, { ...headers(), ...format.headers });
+    this.#response.writeHead(200, { ...format.headers, ...headers() });
     if (format.heartbeat !== undefined) this.#armHeartbeat(format.heartbeat.after);
   }
 
   #block(): void {
     this.#blocked = true;
-    this.#stallTimer ??= setTimeout(this.#options.onStall, this.#options.writeStall);
+    this.#stallTimer ??= setTimeout(() => {
+      noteEnding(this.#response, writeStall);
+      this.#options.onStall();
+    }, this.#options.writeStall);
   }
 
   #unblock(): void {

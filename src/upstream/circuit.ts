@@ -1,6 +1,6 @@
 import type { Config } from "../config/schema.ts";
+import type { CircuitState } from "../observe/upstream-metrics.ts";
 
-export type CircuitState = "closed" | "open" | "half_open";
 export type CircuitSettings = Config["circuit"];
 
 /** One request let through. Exactly one of the last three ends it; later calls do nothing. */

@@ -1,3 +1,4 @@
+import { subscribe } from "node:diagnostics_channel";
 import { readFileSync } from "node:fs";
 import { request as requestPlainly } from "node:http";
 import { request as requestSecurely } from "node:https";
@@ -31,17 +32,53 @@ export function createDispatcher(config: ConnectionConfig, timeout: number): Dis
     config.proxy === undefined
       ? buildConnector({ ...tls, timeout })
       : throughProxy(new URL(config.proxy), tls, timeout);
-  return new Agent({ ...limits, connect: countingBytes(connect) });
+  return new Agent({ ...limits, connect: tellingBreakages(connect) });
 }
 
-/** Has errors tell what had been read, which the system's own do not, and a proxy's words aside. */
-function countingBytes(connect: Connector): Connector {
+/** The latest request on a connection. */
+interface Sending {
+  /** How many it was the one of, from 1: a connection that has taken another had answered the last. */
+  readonly count: number;
+  /** What had been read when it was sent. */
+  readonly bytesRead: number;
+}
+
+const sendings = new WeakMap<Socket, Sending>();
+
+/** Undici tells nowhere else which connection a request takes. */
+subscribe("undici:client:sendHeaders", (message) => {
+  const { socket } = message as { socket: Socket };
+  const count = (sendings.get(socket)?.count ?? 0) + 1;
+  sendings.set(socket, { count, bytesRead: socket.bytesRead });
+});
+
+/** What a connection was about when it broke. */
+interface Breakage {
+  /** Requests that were sent on it. */
+  readonly sent: number;
+  /** No byte of an answer to the last of them had come. */
+  readonly isSilent: boolean;
+}
+
+const breakages = new WeakMap<Error, Breakage>();
+
+/**
+ * Whether a connection that had served before was no good any more when it was to take this request:
+ * most likely the backend had closed it meanwhile.
+ * @param wasSent undici tells a request that waits of a connection that breaks while nothing is sent
+ */
+export function isOfStaleConnection(error: Error, wasSent: boolean): boolean {
+  const { sent, isSilent } = breakages.get(error) ?? { sent: 0, isSilent: false };
+  return wasSent ? sent > 1 && isSilent : sent > 0;
+}
+
+function tellingBreakages(connect: Connector): Connector {
   return (destination, callback) => {
     connect(destination, (...result: Parameters<buildConnector.Callback>) => {
       const socket = result[1];
-      const before = socket?.bytesRead ?? 0;
       socket?.prependListener("error", (error) => {
-        Object.assign(error, { socket: { bytesRead: socket.bytesRead - before } });
+        const { count: sent, bytesRead } = sendings.get(socket) ?? { count: 0, bytesRead: 0 };
+        breakages.set(error, { sent, isSilent: socket.bytesRead === bytesRead });
       });
       callback(...result);
     });

@@ -78,8 +78,7 @@ export class Failures {
    * the proxy's, else in the backend's own.
    */
   refusal(status: number, refusal: Refusal, retryAfter?: string): ProxyError {
-    const isKey = status === 400 && kindOfRefusal(refusal) === "key";
-    if (isKey || [401, 402, 403, 407].includes(status)) {
+    if (isAboutKey(status, refusal)) {
       return this.#usesClientKey
         ? this.#failure("unauthorized", "rejected the client's key")
         : this.#failure("upstream_unauthorized", "rejected the proxy's credentials");
@@ -128,6 +127,14 @@ export class Failures {
   ): ProxyError {
     return new ProxyError(code, `upstream "${this.#id}" ${what}`, options);
   }
+}
+
+/** By some, what is asked for is forbidden with the same status as the key that asks. */
+function isAboutKey(status: number, refusal: Refusal): boolean {
+  const kind = kindOfRefusal(refusal);
+  if (status === 400) return kind === "key";
+  if (status === 402 || status === 403) return kind !== "filter";
+  return status === 401 || status === 407;
 }
 
 function copy(

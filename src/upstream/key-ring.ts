@@ -13,6 +13,9 @@ export interface Rest {
   readonly error: ProxyError;
 }
 
+/** Milliseconds that an alarm is seen for at least, however short the rest. */
+const leastAlarm = 60_000;
+
 interface KeyState {
   readonly key: number;
   readonly rests_s?: number;
@@ -24,6 +27,8 @@ export class KeyRing {
   readonly #keys: readonly ApiKey[];
   readonly #now: () => number;
   readonly #rests = new Map<ApiKey, Rest>();
+  /** By secret. */
+  readonly #alarms = new Map<ApiKey["secret"], Rest>();
   #next = 0;
 
   constructor(secrets: readonly string[], now: () => number = () => performance.now()) {
@@ -51,6 +56,22 @@ export class KeyRing {
   rest(key: ApiKey, milliseconds: number, error: ProxyError): void {
     const until = this.#now() + milliseconds;
     if (until > (this.#restOf(key)?.until ?? 0)) this.#rests.set(key, { until, error });
+  }
+
+  /** Somebody has to see to the key, or pay. */
+  raiseAlarm({ secret }: ApiKey, milliseconds: number, error: ProxyError): void {
+    this.#alarms.set(secret, { until: this.#now() + Math.max(milliseconds, leastAlarm), error });
+  }
+
+  /** Whatever was wrong with the key is over. */
+  accepted(secret: ApiKey["secret"]): void {
+    this.#alarms.delete(secret);
+  }
+
+  /** What is wrong with keys that somebody has to see to, one for each. */
+  get alarms(): readonly ProxyError[] {
+    const now = this.#now();
+    return [...this.#alarms.values()].flatMap(({ until, error }) => (until > now ? error : []));
   }
 
   /** When all rest: the rest that ends first. */

@@ -1,5 +1,6 @@
 import type { Dispatcher } from "undici";
 import { serverBusy, type ProxyError } from "../errors.ts";
+import { isOfStaleConnection } from "./connection.ts";
 import type { Failures } from "./failures.ts";
 
 const maxErrorBytes = 64 * 1024;
@@ -10,11 +11,20 @@ const maxErrorTime = 500;
 
 /** What one request hears of its response: `head`, then `data` any number of times, then one ending. */
 export interface ResponseListener {
+  /** Of the response, whatever becomes of it; before anything else. */
+  status?(status: number): void;
   /** A success status. A refusal comes as `error`, with the backend's message. */
   head(contentType: string): void;
   data(bytes: Buffer): void;
   end(): void;
   error(error: ProxyError): void;
+}
+
+/** What is seen of a good answer, however it is told. */
+export interface AnswerWatch {
+  begins(): void;
+  /** Whole or not. */
+  ends(): void;
 }
 
 /** A request that is under way. */
@@ -29,6 +39,7 @@ export interface UpstreamCall {
 export class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall {
   readonly #failures: Failures;
   readonly #listener: ResponseListener;
+  readonly #watch: AnswerWatch | undefined;
   readonly #retry: () => UpstreamCall | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #replacement: UpstreamCall | undefined;
@@ -38,15 +49,18 @@ export class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall
   #refusalBytes = 0;
   #refusalTimer: NodeJS.Timeout | undefined;
   #headSeen = false;
+  #isAnswering = false;
   #announcements = 0;
 
   constructor(
     failures: Failures,
     listener: ResponseListener,
+    watch: AnswerWatch | undefined,
     retry: () => UpstreamCall | undefined,
   ) {
     this.#failures = failures;
     this.#listener = listener;
+    this.#watch = watch;
     this.#retry = retry;
   }
 
@@ -60,6 +74,7 @@ export class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall
 
   abort(): void {
     this.#aborted = true;
+    this.#stopWatching();
     clearTimeout(this.#refusalTimer);
     this.#replacement?.abort();
     this.#controller?.abort(new Error("aborted"));
@@ -84,12 +99,13 @@ export class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall
       return;
     }
     this.#headSeen = true;
+    this.#listener.status?.(status);
     if (status < 300) {
       const encoding = headerText(headers["content-encoding"]) || "identity";
       const contentType = headerText(headers["content-type"]).toLowerCase();
       if (contentType.startsWith("text/html")) this.#fail(this.#failures.foreign());
       else if (encoding !== "identity") this.#fail(this.#failures.malformed());
-      else this.#listener.head(contentType);
+      else this.#answer(contentType);
       return;
     }
     const retryAfter = headerText(headers["retry-after"]) || undefined;
@@ -110,6 +126,7 @@ export class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall
 
   onResponseEnd(): void {
     if (this.#aborted) return;
+    this.#stopWatching();
     if (this.#refusal === undefined) this.#listener.end();
     else this.#refuse();
   }
@@ -120,12 +137,24 @@ export class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamCall
       this.#refuse();
       return;
     }
+    this.#stopWatching();
     // A kept connection that the backend closed while we reused it: nothing has happened there.
-    if (!this.#headSeen && wasReused(error)) {
+    if (isBroken(error) && isOfStaleConnection(error, this.#controller !== undefined)) {
       this.#replacement = this.#retry();
       if (this.#replacement !== undefined) return;
     }
     this.#listener.error(this.#mapped(error));
+  }
+
+  #answer(contentType: string): void {
+    this.#isAnswering = true;
+    this.#watch?.begins();
+    this.#listener.head(contentType);
+  }
+
+  #stopWatching(): void {
+    if (this.#isAnswering) this.#watch?.ends();
+    this.#isAnswering = false;
   }
 
   #mapped(error: Error): ProxyError {
@@ -169,7 +198,6 @@ function headerText(value: string | string[] | undefined): string {
 const outOfSockets = new Set(["EMFILE", "ENFILE"]);
 const brokenConnection = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
 
-function wasReused(error: Error): boolean {
-  const { code, socket } = error as { code?: string; socket?: { bytesRead?: number } };
-  return brokenConnection.has(code ?? "") && (socket?.bytesRead ?? 0) > 0;
+function isBroken(error: Error): boolean {
+  return brokenConnection.has((error as { code?: string }).code ?? "");
 }

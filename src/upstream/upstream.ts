@@ -2,14 +2,20 @@ import type { Dispatcher } from "undici";
 import { ModelSelection } from "../config/model-selection.ts";
 import type { Config, Limits, Timeouts, UpstreamConfig } from "../config/schema.ts";
 import type { Dialect } from "../dialects/dialect.ts";
-import { ProxyError } from "../errors.ts";
+import { ProxyError, toProxyError } from "../errors.ts";
 import { Circuit } from "./circuit.ts";
 import { createDispatcher } from "./connection.ts";
 import { Failures } from "./failures.ts";
 import { KeyRing, type ApiKey, type Rest } from "./key-ring.ts";
 import { KnownDialect, type ConfiguredDialect } from "./known-dialect.ts";
 import { Lessons, type Use } from "./lessons.ts";
-import { ResponseHandler, type ResponseListener, type UpstreamCall } from "./response-handler.ts";
+import { Pulse } from "./pulse.ts";
+import {
+  ResponseHandler,
+  type AnswerWatch,
+  type ResponseListener,
+  type UpstreamCall,
+} from "./response-handler.ts";
 import { Slots } from "./slots.ts";
 import type { UpstreamEvents } from "./upstream-events.ts";
 
@@ -41,20 +47,20 @@ interface DocumentOptions {
   readonly key?: UpstreamRequest["key"];
 }
 
+interface CollectOptions extends DocumentOptions {
+  readonly watch?: AnswerWatch;
+  readonly onStatus?: (status: number) => void;
+}
+
 /** One backend: its address, its keys, its connections, and how it is doing. */
 export class Upstream {
   readonly id: string;
   readonly kind: UpstreamConfig["kind"];
-  readonly config: UpstreamConfig;
-  /** Which of its models are served, and under which names. */
-  readonly selection: ModelSelection;
   readonly failures: Failures;
   /** Whether the caller's own key is passed on. */
   readonly usesClientKey: boolean;
   /** What its refusals taught. */
   readonly lessons = new Lessons();
-  /** Model names from the configuration, for a backend that can't list its own. */
-  readonly configuredModels: readonly string[] | undefined;
   readonly timeouts: Timeouts;
   readonly limits: Limits;
   readonly circuit: Circuit;
@@ -65,17 +71,19 @@ export class Upstream {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #dispatcher: Dispatcher;
   readonly #dialect: KnownDialect;
+  readonly #pulse = new Pulse();
+  #config: UpstreamConfig;
+  #selection: ModelSelection;
   #rest: Rest | undefined;
 
   constructor(config: UpstreamConfig, settings: UpstreamSettings, events?: UpstreamEvents) {
     this.id = config.id;
     this.kind = config.kind;
-    this.config = config;
-    this.selection = new ModelSelection(config);
+    this.#config = config;
+    this.#selection = new ModelSelection(config);
     this.#baseUrl = new URL(config.base_url);
     const known = config.kind === "ollama" ? { ...config, dialect: config.kind } : config;
     this.#dialect = new KnownDialect(known, this.#baseUrl);
-    this.configuredModels = config.models;
     const secrets = config.api_key ?? [];
     this.usesClientKey = config.auth === "client";
     const told = [...secrets, ...Object.values(config.headers ?? {})];
@@ -96,54 +104,66 @@ export class Upstream {
     this.#dispatcher = createDispatcher(config, this.timeouts.connect);
   }
 
+  get config(): UpstreamConfig {
+    return this.#config;
+  }
+
+  /** Which of its models are served, and under which names. */
+  get selection(): ModelSelection {
+    return this.#selection;
+  }
+
+  /** Goes on with a configuration that says the same of its connections: see `Generation`. */
+  adopt(config: UpstreamConfig): void {
+    this.#config = config;
+    this.#selection = new ModelSelection(config);
+  }
+
   /** For how long it is left alone, and what it had said. */
   get resting(): Rest | undefined {
     const rest = this.#rest;
     return rest !== undefined && rest.until > performance.now() ? rest : this.keys.resting;
   }
 
-  /** It asked for a pause. */
+  /** It asked for a pause. One that ends sooner than the pause under way changes nothing. */
   rest(milliseconds: number, error: ProxyError): void {
-    this.#rest = { until: performance.now() + milliseconds, error };
+    const until = performance.now() + milliseconds;
+    if (until > (this.#rest?.until ?? 0)) this.#rest = { until, error };
+    this.#events?.rested(this.id, 0, milliseconds / 1000, error, false);
   }
 
   /** One key is not to be used for a while. @param alarm somebody has to do something about it */
   restKey(key: ApiKey, milliseconds: number, error: ProxyError, alarm: boolean): void {
     this.keys.rest(key, milliseconds, error);
+    if (alarm) this.keys.raiseAlarm(key, milliseconds, error);
     this.#events?.rested(this.id, key.place, milliseconds / 1000, error, alarm);
   }
 
   /** Starts a POST. Redirects are not followed: one could carry the key to another host. */
   post({ path, body, accept, key }: UpstreamRequest, listener: ResponseListener): UpstreamCall {
     const headers = { ...this.#headersWith(key), accept, "content-type": "application/json" };
-    return this.#dispatch({ method: "POST", path: this.#path(path), headers, body }, listener);
+    const options = { method: "POST", path: this.#path(path), headers, body } as const;
+    return this.#dispatch(options, listener, this.#watchOf(key));
   }
 
   /** A small JSON document. @throws ProxyError when there is none, or not in time. */
   getJson(path: string, timeout: number): Promise<unknown> {
-    return this.#document(
-      {
-        method: "GET",
-        path: this.#path(path),
-        headers: { ...this.#headersWith(), accept: jsonType },
-      },
-      { timeout },
-      maxListBytes,
-    );
+    return this.#document(this.#get(path), { timeout }, maxListBytes);
   }
 
   /** A POST whose answer is one JSON document. @throws ProxyError, also when the signal aborts. */
   postJson(path: string, body: unknown, options: DocumentOptions): Promise<unknown> {
-    const headers = {
-      ...this.#headersWith(options.key),
-      accept: jsonType,
-      "content-type": jsonType,
-    };
     return this.#document(
-      { method: "POST", path: this.#path(path), headers, body: JSON.stringify(body) },
-      options,
+      this.#posting(path, JSON.stringify(body), options),
+      this.#watched(options),
       maxDocumentBytes,
     );
+  }
+
+  /** The same as it was printed, whatever it is. */
+  postText(path: string, body: string | Buffer, options: DocumentOptions): Promise<string> {
+    const posting = this.#posting(path, body, options);
+    return this.#collect(posting, this.#watched(options), maxDocumentBytes);
   }
 
   /** Has something done, whatever is answered. @throws ProxyError when it is refused, or late. */
@@ -175,14 +195,33 @@ export class Upstream {
     return this.#dialect.recognise(list, (path) => this.getJson(path, probeTimeout));
   }
 
-  /** Whether it is there, asked without spending a token. @throws ProxyError when it is not */
+  /**
+   * Whether it is there, asked without spending a token. Not asked while it answers, or has since the
+   * last look: some can't do two things at a time, and nothing could show better that it is well.
+   * @throws ProxyError when it is not
+   */
   async look(timeout: number): Promise<void> {
-    const path = this.kind === "ollama" ? "/api/version" : "/models";
+    if (this.#pulse.take()) return;
+    let status: number | undefined;
+    const onStatus = (said: number) => {
+      status = said;
+    };
     try {
-      await this.getJson(path, timeout);
-    } catch (error) {
-      if (!answered(error)) throw error;
+      const path = this.kind === "ollama" ? "/api/version" : "/models";
+      await this.#collect(this.#get(path), { timeout, onStatus }, maxListBytes);
+    } catch (thrown) {
+      const error = toProxyError(thrown);
+      if (!this.#pulse.take() && this.#isIll(error, status)) throw error;
     }
+  }
+
+  /** Whatever it answers, it is there. One whose models are configured may have no list at all. */
+  #isIll({ code, ambiguous }: ProxyError, status: number | undefined): boolean {
+    if (code === "server_busy") return false;
+    if (this.kind !== "ollama" && this.#config.models !== undefined) {
+      return code === "upstream_unreachable" && !ambiguous;
+    }
+    return status === undefined || (status >= 500 && status !== 501);
   }
 
   /** Closes its connections, those in use too. */
@@ -193,6 +232,31 @@ export class Upstream {
   /** Closes its connections once what runs on them has ended. */
   async retire(): Promise<void> {
     await this.#dispatcher.close();
+  }
+
+  #get(path: string): RequestOptions {
+    const headers = { ...this.#headersWith(), accept: jsonType };
+    return { method: "GET", path: this.#path(path), headers };
+  }
+
+  #posting(path: string, body: string | Buffer, { key }: DocumentOptions): RequestOptions {
+    const headers = { ...this.#headersWith(key), accept: jsonType, "content-type": jsonType };
+    return { method: "POST", path: this.#path(path), headers, body };
+  }
+
+  #watched(options: DocumentOptions): CollectOptions {
+    return { ...options, watch: this.#watchOf(options.key) };
+  }
+
+  /** Of an answer to a request of a client's. */
+  #watchOf(key: UpstreamRequest["key"]): AnswerWatch {
+    return {
+      begins: () => {
+        this.#pulse.begins();
+        this.keys.accepted(key?.secret);
+      },
+      ends: () => this.#pulse.ends(),
+    };
   }
 
   #headersWith(key?: UpstreamRequest["key"]): Record<string, string> {
@@ -214,7 +278,7 @@ export class Upstream {
 
   async #document(
     options: RequestOptions,
-    limits: DocumentOptions,
+    limits: CollectOptions,
     maxBytes: number,
   ): Promise<unknown> {
     const text = await this.#collect(options, limits, maxBytes);
@@ -227,7 +291,7 @@ export class Upstream {
 
   async #collect(
     options: RequestOptions,
-    { timeout, signal }: DocumentOptions,
+    { timeout, signal, watch, onStatus }: CollectOptions,
     maxBytes: number,
   ): Promise<string> {
     const chunks: Buffer[] = [];
@@ -245,7 +309,8 @@ export class Upstream {
       const leave = () => stop(new ProxyError("client_closed", "client closed request"));
       const timer = setTimeout(() => stop(this.failures.silent(timeout / 1000)), timeout);
       let bytes = 0;
-      const call = this.#dispatch(options, {
+      const listener: ResponseListener = {
+        ...(onStatus === undefined ? {} : { status: onStatus }),
         head: () => {},
         data: (chunk) => {
           chunks.push(chunk);
@@ -255,16 +320,22 @@ export class Upstream {
         end: settle,
         error: (error) =>
           settle(bytes > 0 && error.refusal === undefined ? this.failures.broken(error) : error),
-      });
+      };
+      const call = this.#dispatch(options, listener, watch);
       signal?.addEventListener("abort", leave);
       if (signal?.aborted === true) leave();
     });
     return Buffer.concat(chunks).toString("utf8");
   }
 
-  #dispatch(options: RequestOptions, listener: ResponseListener, isRetry = false): UpstreamCall {
-    const handler = new ResponseHandler(this.failures, listener, () =>
-      isRetry ? undefined : this.#dispatch(options, listener, true),
+  #dispatch(
+    options: RequestOptions,
+    listener: ResponseListener,
+    watch?: AnswerWatch,
+    isRetry = false,
+  ): UpstreamCall {
+    const handler = new ResponseHandler(this.failures, listener, watch, () =>
+      isRetry ? undefined : this.#dispatch(options, listener, watch, true),
     );
     this.#dispatcher.dispatch({ ...options, origin: this.#baseUrl.origin }, handler);
     return handler;
@@ -274,12 +345,4 @@ export class Upstream {
 function laidOver<Values extends object>(base: Values, own: object = {}): Values {
   const given = Object.entries(own).filter(([, value]) => value !== undefined);
   return { ...base, ...Object.fromEntries(given) };
-}
-
-/** A refusal is an answer too: nothing is wrong with a backend that has no such list. */
-function answered(error: unknown): boolean {
-  if (!(error instanceof ProxyError)) return false;
-  return (
-    error.code === "upstream_unauthorized" || (error.refusal !== undefined && error.status < 500)
-  );
 }

@@ -149,9 +149,12 @@ describe("a configuration file in the documentation", () => {
     writeFileSync(file, yaml);
     for (const [, path = ""] of yaml.matchAll(/\$\{file:([^}]+)\}/g)) {
       mkdirSync(join(folder, dirname(path)), { recursive: true });
-      writeFileSync(join(folder, path), "a key\n");
+      writeFileSync(join(folder, path), `key in ${path}\n`);
     }
-    const variables = [...yaml.matchAll(/\$\{(\w+)\}/g)].map(([, name = ""]) => [name, "a key"]);
+    const variables = [...yaml.matchAll(/\$\{(\w+)\}/g)].map(([, name = ""]) => [
+      name,
+      `key ${name}`,
+    ]);
     const config = loadConfig({ file, environment: Object.fromEntries(variables) });
     expect(config.upstreams.length).toBeGreaterThan(0);
   });

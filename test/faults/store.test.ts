@@ -62,7 +62,7 @@ function works(command: string, ...args: string[]): boolean {
   return spawnSync(command, args, { stdio: "ignore" }).status === 0;
 }
 
-describe("a process that is killed while it writes", () => {
+describe("F-121: a process that is killed while it writes", () => {
   const kills = isFull ? 500 : 40;
 
   test(`${kills} times leaves the old state or the new`, { timeout: 600_000 }, async () => {
@@ -111,7 +111,7 @@ describe("a process that is killed while it writes", () => {
   }
 });
 
-describe("a disk", () => {
+describe("F-121: a disk", () => {
   test("that is full costs no model, and is told", ({ skip }) => {
     const mount = 'mount -t tmpfs -o size=256k none "$0" && exec "$@"';
     const canMount = works("unshare", "-rm", "sh", "-c", mount, dataDirectory(), "true");
@@ -153,7 +153,7 @@ describe("a disk", () => {
   });
 });
 
-describe("a directory that can't be written to", () => {
+describe("F-121: a directory that can't be written to", () => {
   test("is still read", async ({ skip }) => {
     skip(process.getuid === undefined, "this system has no users");
     const directory = dataDirectory();
@@ -183,7 +183,7 @@ describe("a directory that can't be written to", () => {
   });
 });
 
-describe("a file", () => {
+describe("F-122: a file", () => {
   /** The good model's file with this in it instead, long at rest, and what a new store makes of it. */
   async function readInstead(content: string | Buffer) {
     const directory = dataDirectory();

@@ -302,6 +302,21 @@ test("--model with a model that only embeds asks it for nothing else", async () 
   expect(codes).toEqual([0]);
 });
 
+test("is not content with a route to a model that its backend does not list", async () => {
+  const upstream = await backend();
+  const targets = [{ upstream: "backend-1" }, { upstream: "backend-1", model: "m" }];
+  const config = { upstreams: upstreams(upstream.baseUrl), routes: { quick: { targets } } };
+  const { codes, text } = await check(config, "--no-request");
+  expect(text).toContain("lead nowhere\n    quick: backend-1 does not list quick\n");
+  expect(codes).toEqual([1]);
+  const forScripts = await check(config, "--no-request", "--json");
+  expect(JSON.parse(forScripts.text)).toMatchObject({
+    ok: false,
+    routes: [{ name: "quick", ok: false }],
+  });
+  expect(forScripts.codes).toEqual([1]);
+});
+
 test("--json tells the same to scripts", async () => {
   const upstream = await backend({ models: [{ id: "m", owned_by: "vllm" }] });
   upstream.play(able);

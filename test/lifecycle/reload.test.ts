@@ -130,6 +130,68 @@ describe("another configuration", () => {
     expect(upstream.lookups.length).toBe(lookups);
   });
 
+  test("of what a backend serves leaves it the same, with its slots and its circuit", async () => {
+    const [failing, upstream] = await Promise.all([backend("f"), backend("a")]);
+    const of = (ownOfFailing: object, own: object) => ({
+      upstreams: [
+        { id: "f", base_url: failing.baseUrl, models: ["m"], ...ownOfFailing },
+        { id: "a", base_url: upstream.baseUrl, ...own },
+      ],
+      limits: { concurrent: 1, queue_timeout: 0 },
+      circuit: { failures: 1, open: "1h", max_open: "1h" },
+      health: { interval: 0 },
+    });
+    const { url, reload } = await proxy(of({}, { priority: 1 }));
+    failing.play({ status: 503, steps: [] });
+    expect(await said(url)).toBe("a");
+    expect(failing.requests).toHaveLength(1);
+    upstream.play({ steps: slowly(10, 50) });
+    const running = await ask(url);
+
+    await reload(of({ weight: 3, exclude: ["x"] }, { priority: 2, include: ["m"] }));
+    const refused = await ask(url);
+    expect([refused.status, await refused.text()]).toEqual([
+      503,
+      expect.stringContaining("server busy"),
+    ]);
+    expect(await textOf(running)).toMatch(/^w0 .* w9 $/);
+    upstream.play(saying("a"));
+    expect(await said(url)).toBe("a");
+    expect(failing.requests).toHaveLength(1);
+  });
+
+  test("of what a backend serves counts all the same", async () => {
+    const [first, second] = await Promise.all([
+      backend("1", { models: [{ id: "m" }, { id: "n" }] }),
+      backend("2"),
+    ]);
+    const of = (own: object) => ({
+      upstreams: [
+        { id: "a", base_url: first.baseUrl, ...own },
+        { id: "b", base_url: second.baseUrl },
+      ],
+    });
+    const { url, reload } = await proxy(of({}));
+    const names = async () => {
+      const { models } = (await (await fetch(`${url}/api/tags`)).json()) as {
+        models: { name: string }[];
+      };
+      return models.map(({ name }) => name.replace(":latest", ""));
+    };
+    expect([await said(url), await names()]).toEqual(["1", ["m", "n"]]);
+    await reload(of({ priority: 1 }));
+    expect(await said(url)).toBe("2");
+    await reload(of({ exclude: ["m"], rename: { n: "other" } }));
+    expect([await said(url), await names()]).toEqual(["2", ["other", "m"]]);
+    expect(await said(url, "other")).toBe("1");
+    const lookups = first.lookups.length;
+    await reload(of({ models: ["p"] }));
+    expect([await said(url, "p"), await names()]).toEqual(["1", ["p", "m"]]);
+    expect(first.lookups.length).toBe(lookups);
+    await reload(of({}));
+    expect([await said(url), await names()]).toEqual(["1", ["m", "n"]]);
+  });
+
   test("counts for what comes after it; what runs ends as it began", async () => {
     const [old, young] = await Promise.all([backend("old"), backend("young")]);
     const { url, reload } = await proxy({
@@ -283,18 +345,22 @@ describe("a file that changes while the proxy runs", () => {
     await until("it is read", async () => (await said(served.url)) === "2");
   });
 
-  test("and is no good leaves all as it was, and the log says why", async () => {
+  test("F-123: and is no good leaves all as it was, and the log says why", async () => {
     const [first, second] = await Promise.all([backend("1"), backend("2")]);
-    const served = await start(upstreams(first));
+    const served = await start(upstreams(first, "admin: {listen: 127.0.0.1:0}\n"));
     writeFileSync(join(served.folder, FILE), upstreams(second, "timeouts: {idel: 5s}\n"));
     await until("it is told", logged(served, `${FILE}:4: timeouts.idel: there is no such setting`));
+    const [, admin] = /"port":(\d+),"msg":"serving metrics/.exec(served.stderr()) ?? [];
+    const metrics = async () => (await fetch(`http://127.0.0.1:${admin}/metrics`)).text();
+    const counted = 'ollama_proxy_config_reloads_total{result="failed"} 1';
+    await until("it is counted", async () => (await metrics()).includes(counted));
     expect(served.stderr()).toMatch(/"level":"error".*the configuration stays as it was/);
     expect(await said(served.url)).toBe("1");
     writeFileSync(join(served.folder, FILE), upstreams(second));
     await until("it is read", async () => (await said(served.url)) === "2");
   });
 
-  test("is told when it is gone, and goes on", async () => {
+  test("F-123: is told when it is gone, and goes on", async () => {
     const upstream = await backend("1");
     const served = await start(upstreams(upstream));
     rmSync(join(served.folder, FILE));

@@ -74,7 +74,7 @@ describe("a configuration that can't be used: what, where, and no stack", () => 
     [
       "a variable that is not set",
       config("upstreams:\n  - id: a\n    base_url: http://127.0.0.1/v1\n    api_key: ${NO_SUCH}\n"),
-      /^\.\/ollama-openai-proxy\.yaml: \$\{NO_SUCH\} is not set in the environment\n$/,
+      /^\.\/ollama-openai-proxy\.yaml:4: upstreams\.0\.api_key: \$\{NO_SUCH\} is not set in the environment\n$/,
     ],
     [
       "a file that is not there",

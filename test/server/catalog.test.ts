@@ -139,7 +139,7 @@ describe("a backend that can't list its models", () => {
   });
 });
 
-test("a backend that hangs holds the others' models up for a moment only", async () => {
+test("F-135: a backend that hangs holds the others' models up for a moment only", async () => {
   const a = await backend("A", ["a"]);
   const hanging = await startScriptedUpstream({
     lookups: { "/v1/models": { steps: [{ hang: true }] } },
@@ -150,6 +150,17 @@ test("a backend that hangs holds the others' models up for a moment only", async
   expect(await names()).toEqual(["a:latest"]);
   expect(performance.now() - begun).toBeLessThan(4_000);
   expect(await answeredBy("a")).toBe("A: a");
+});
+
+test("F-135: a list of more than 8 MiB is none, and the others' models are there", async () => {
+  const a = await backend("A", ["a"]);
+  const list = (ids: readonly string[]) => json(200, { data: ids.map((id) => ({ id })) });
+  const endless = await startScriptedUpstream({
+    lookups: { "/v1/models": list(["huge", "x".repeat(8 * 1024 * 1024)]) },
+  });
+  upstreams.push(endless);
+  await start({ id: "endless", of: endless }, { id: "a", of: a });
+  expect(await names()).toEqual(["a:latest"]);
 });
 
 test("a virtual model whose base is gone holds nothing up", async () => {
@@ -169,7 +180,7 @@ test("a virtual model whose base is gone holds nothing up", async () => {
   expect(await answeredBy("w")).toBe("A: a");
 });
 
-test("a thousand clients that come at once cost each backend one request", async () => {
+test("F-135: a thousand clients that come at once cost each backend one request", async () => {
   const a = await backend("A", ["a"]);
   const b = await backend("B", ["b"]);
   await start({ id: "a", of: a }, { id: "b", of: b });
@@ -180,7 +191,7 @@ test("a thousand clients that come at once cost each backend one request", async
   }
 });
 
-test("a backend that is down keeps its models, and the others are not held up", async () => {
+test("F-135: a backend that is down keeps its models, and the others are not held up", async () => {
   const a = await backend("A", ["a"]);
   const down = await startScriptedUpstream({
     lookups: { "/v1/models": json(503, { error: { message: "Loading model" } }) },

@@ -83,6 +83,19 @@ describe("several keys of one backend", () => {
     expect(JSON.stringify(proxy.logs)).not.toContain("key-one");
   });
 
+  test.each([402, 403])("are not to blame for a %d about what was asked", async (status) => {
+    const flagged = "x requires moderation, and your input was flagged";
+    const b = await backend(() => says("b"));
+    const a = await backend(refuses(status, flagged));
+    const upstreams = [described("a", a, own), described("b", b, { models: ["m"] })];
+    const proxy = await proxyOf({ upstreams, failover: { max_rest: 300 } });
+    for (let asked = 0; asked < 2; asked += 1) {
+      expect(await chat(proxy)).toMatchObject({ status, text: flagged, by: "a", tries: 1 });
+    }
+    expect(b.requests).toHaveLength(0);
+    expect(alarms(proxy)).toEqual([]);
+  });
+
   test("that all rest: the one that is back first counts, and nobody is asked", async () => {
     const { a, proxy } = await alone(
       byKey({
@@ -151,9 +164,8 @@ describe("a backend that asked for a pause", () => {
 describe("the key is sent", () => {
   const sentWith = async (more: Partial<UpstreamFile>) => {
     const a = await backend(says("well"));
-    const proxy = await proxyOf({
-      upstreams: [described("a", a, { api_key: "its-key", ...more })],
-    });
+    const key = more.auth === "none" ? {} : { api_key: "its-key" };
+    const proxy = await proxyOf({ upstreams: [described("a", a, { ...key, ...more })] });
     await chat(proxy, {}, { authorization: "Bearer callers", "x-api-key": "callers" });
     const all = [...a.lookups, ...a.requests];
     expect(all.length).toBeGreaterThan(1);

@@ -3,11 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { RecordedRequest, Script, Step } from "../../support/scripted-upstream.ts";
 import { until } from "../waiting.ts";
-import { events, FIVE, raw, WELL } from "./backend-scripts.ts";
+import { A_MOMENT, events, FIVE, raw, WELL } from "./backend-scripts.ts";
 import { FROM_B, scripted } from "./backends.ts";
 import { Client } from "./client.ts";
 import { connecting } from "./connecting.ts";
-import { refused, whole } from "./fault.ts";
+import { invalid, refused, whole } from "./fault.ts";
 import { fronts } from "./fronts.ts";
 import { stateOf } from "./oracle.ts";
 import { playAll, withStage } from "./play.ts";
@@ -39,6 +39,19 @@ describe("F-07: the backend closes a kept connection as it is used again", () =>
       });
     },
   );
+
+  test.each<[form: string, begun: string]>([
+    ["the head", "HTTP/1.1 200 OK\r\ncontent-ty"],
+    ["103", "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"],
+    ["100", "HTTP/1.1 100 Continue\r\n\r\n"],
+  ])("F-07 it is not replaced where an answer had begun: %s", async (_, begun) => {
+    const scripts: Script[] = [events(WELL), raw(begun, A_MOMENT, { end: true }), events(WELL)];
+    await withStage({ a: scripted(() => scripts.shift() ?? raw()) }, async (stage) => {
+      chat.check(await stage.client.ask(chat.path, chat.body), whole("well"));
+      chat.check(await stage.client.ask(chat.path, chat.body), invalid);
+      expect(stage.a.requests).toHaveLength(2);
+    });
+  });
 
   test("F-07 1,000 times, about when the backend tires of waiting", async () => {
     let turn = 0;

@@ -1,6 +1,6 @@
 import { everywhere } from "./fronts.ts";
 import { closedPort, onConnection } from "./backends.ts";
-import { dripping, raw } from "./backend-scripts.ts";
+import { A_MOMENT, dripping, raw } from "./backend-scripts.ts";
 import {
   ambiguous,
   blameless,
@@ -89,6 +89,21 @@ export const connecting: Faults = {
     expected: invalid,
     verdict: ambiguous,
     fronts: everywhere,
+  },
+  "F-06 FIN in the head of an answer": {
+    backend: raw("HTTP/1.1 200 OK\r\ncontent-ty", { end: true }),
+    expected: invalid,
+    verdict: ambiguous,
+  },
+  "F-06 a reset after 103": {
+    backend: raw("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n", A_MOMENT, { reset: true }),
+    expected: unreachable,
+    verdict: ambiguous,
+  },
+  "F-06 FIN after 100": {
+    backend: raw("HTTP/1.1 100 Continue\r\n\r\n", A_MOMENT, { end: true }),
+    expected: invalid,
+    verdict: ambiguous,
   },
   "F-08 accepts and never answers": {
     backend: raw({ hang: true }),

@@ -136,7 +136,8 @@ describe("F-88: a client that keeps its connection and never reads", () => {
         client.socket.resume();
         await until("the client's connection ends", () => client.socket.closed);
         expect(client.received().endsWith("0\r\n\r\n")).toBe(false);
-        expect(proxy.logs.at(-1)).toMatchObject({ status: 499, outcome: "client_closed" });
+        const line = { status: 200, outcome: "client_closed", error: "write_stall" };
+        expect(proxy.logs.at(-1)).toMatchObject(line);
       });
     },
   );

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { CheckedBackend } from "../../../src/cli/check-backend.ts";
 import { untried } from "../../../src/cli/check-probes.ts";
-import { checkReport, isWell } from "../../../src/cli/check-report.ts";
+import type { Listed } from "../../../src/cli/check-routes.ts";
+import { checkReport, isAllWell, isWell } from "../../../src/cli/check-report.ts";
 
 const yes = { result: "yes" } as const;
 
@@ -125,6 +126,10 @@ test("a column for each backend, what needs more words below", () => {
   gpt-*  priority  hosted/gpt-*  12 models
   gone   priority  nowhere       no
 
+  Routes that may lead nowhere
+    smart: own does not list large
+    gone: no backend lists it
+
   Asked in 11 requests: about 310 tokens read and 97 written.
 
   The proxy at 127.0.0.1:9464 has learned in the last hour:
@@ -192,4 +197,21 @@ test("all is well where every backend is there, takes its keys, and answers", ()
   expect(isWell({ ...well, state: { ...well.state, problem: "is unreachable" } })).toBe(false);
   expect(isWell({ ...well, state: { ...well.state, models: 0 } })).toBe(false);
   expect(isWell({ ...well, findings: own.findings })).toBe(false);
+});
+
+test("nor is it where a route asks a backend for what that does not list", () => {
+  const well: CheckedBackend = { ...hosted, keys: ["yes"] };
+  const leading = (...listed: Listed[]) => {
+    const targets = listed.map((each) => ({ upstream: "hosted", model: "m", listed: each }));
+    const fallback = [{ model: "f", listed: "no" as const }];
+    const route = { name: "r", policy: "priority" as const, targets, fallback };
+    return isAllWell({ backends: [well], routes: [route] });
+  };
+  expect([leading("yes"), leading("unknown"), leading(2)]).toEqual([true, true, true]);
+  expect([leading("yes", "no"), leading(0), leading("no such backend"), leading()]).toEqual([
+    false,
+    false,
+    false,
+    false,
+  ]);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { checkRoutes } from "../../../src/cli/check-routes.ts";
+import { checkRoutes, deadEnds } from "../../../src/cli/check-routes.ts";
 import { configSchema, type ConfigFile } from "../../../src/config/schema.ts";
 
 const lists = (id: string, ...names: string[]) => ({
@@ -36,6 +36,10 @@ test("says of every target whether the backend lists its model", () => {
     ],
     fallback: [],
   });
+  expect(route === undefined ? [] : deadEnds(route)).toEqual([
+    "smart: a does not list smart",
+    "smart: there is no backend ghost",
+  ]);
 });
 
 test("without targets, names the backends that have the model, or may", () => {
@@ -58,10 +62,11 @@ test("counts the models that a name with a star stands for", () => {
 });
 
 test("a fallback is a model of any backend, or another route", () => {
-  const [first] = checked({ one: { fallback: ["qwen3", "two", "three"] }, two: {} });
+  const [first] = checked({ one: { fallback: ["qwen3", "two", "three", "b/gpt-5"] }, two: {} });
   expect(first?.fallback).toEqual([
     { model: "qwen3", listed: "yes" },
     { model: "two", listed: "yes" },
     { model: "three", listed: "unknown" },
+    { model: "b/gpt-5", listed: "yes" },
   ]);
 });

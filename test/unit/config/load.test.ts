@@ -85,9 +85,20 @@ describe("the configuration", () => {
     ["5m", 300_000],
     ["2h", 7_200_000],
     ["30", 30_000],
-    ["0", 0],
+    ["480h", 1_728_000_000],
   ])("has durations as text or as seconds: %s", (text, milliseconds) => {
     expect(load(`timeouts: {idle: ${text}}`).timeouts.idle).toBe(milliseconds);
+  });
+
+  test("takes a duration of 0 where that means never, or at once", () => {
+    const yaml =
+      "timeouts: {request_body: 0, after_finish: 0s}\nlimits: {queue_timeout: 0}\n" +
+      "failover: {max_rest: 0}\nhealth: {interval: 0}\noverload: {event_loop_delay: 0}\n" +
+      "shutdown: {drain_delay: 0, drain_timeout: 0}\ncommit_after: 0\n";
+    const { timeouts, limits, failover, health, overload, shutdown, commit_after } = load(yaml);
+    expect([timeouts.request_body, timeouts.after_finish, limits.queue_timeout]).toEqual([0, 0, 0]);
+    expect([failover.max_rest, health.interval, overload.event_loop_delay]).toEqual([0, 0, 0]);
+    expect([shutdown.drain_delay, shutdown.drain_timeout, commit_after]).toEqual([0, 0, 0]);
   });
 
   test("takes secrets from the environment, wherever a text may stand", () => {
@@ -130,8 +141,14 @@ describe("a file that the configuration names", () => {
   });
 
   test.each([
-    ["api_key: ${file:none}", "proxy.yaml: ${file:none}: can't be read (no such file)"],
-    ["api_key: ${file:.}", "proxy.yaml: ${file:.}: can't be read (it is a folder)"],
+    [
+      "api_key: ${file:none}",
+      "proxy.yaml:4: upstreams.0.api_key: ${file:none}: can't be read (no such file)",
+    ],
+    [
+      "api_key: ${file:.}",
+      "proxy.yaml:4: upstreams.0.api_key: ${file:.}: can't be read (it is a folder)",
+    ],
     [
       "api_key: ${file:empty}",
       "proxy.yaml:4: upstreams.0.api_key: expected a key, got an empty text",
@@ -185,6 +202,26 @@ describe("settings that contradict each other are refused:", () => {
       "proxy.yaml:5: upstreams.1.auth: a caller can send one key only: it can't be both the backend's (`client`) and the proxy's own `api_key`",
     ],
     [
+      "a key that is never sent",
+      `${two}    auth: none\n    api_key: sk-CANARY\n`,
+      "proxy.yaml:6: upstreams.1.api_key: with `auth: none` no key is sent; leave out one of the two",
+    ],
+    [
+      "a key given twice",
+      `${two}    api_key:\n      - sk-CANARY\n      - other\n      - sk-CANARY\n`,
+      "proxy.yaml:8: upstreams.1.api_key.2: the same as key 1",
+    ],
+    [
+      "a last time shorter than the first",
+      `${two}circuit:\n  open: 20s\n  max_open: 10s\n`,
+      "proxy.yaml:7: circuit.max_open: expected no less than `open`: 10 s is shorter than 20 s",
+    ],
+    [
+      "a first time longer than the default of the last",
+      `${two}circuit:\n  open: 2m\n`,
+      "proxy.yaml:6: circuit.max_open: expected no less than `open`: 60 s is shorter than 120 s",
+    ],
+    [
       "a target that is no backend",
       route("m:\n    targets:\n      - {upstream: a}\n      - upstream: c"),
       'proxy.yaml:9: routes.m.targets.1.upstream: there is no backend "c"; there is "a", "b"',
@@ -195,6 +232,11 @@ describe("settings that contradict each other are refused:", () => {
       "proxy.yaml:6: routes.M.fallback.1: a model can't take its own place",
     ],
     [
+      "a fallback to many",
+      route("m*: {fallback: [n, 'n*']}"),
+      "proxy.yaml:6: routes.m*.fallback.1: expected the name of one model; a `*` stands for nothing here",
+    ],
+    [
       "two stars",
       route("a*b*: {}"),
       "proxy.yaml:6: routes.a*b*: expected at most one `*` in the name of a route",
@@ -203,6 +245,11 @@ describe("settings that contradict each other are refused:", () => {
       "a star that stands for nothing",
       route("m: {targets: [{upstream: a, model: 'x/*'}]}"),
       "proxy.yaml:6: routes.m.targets.0.model: a `*` stands for that of the route's name, which has none",
+    ],
+    [
+      "two stars in a target",
+      route("'x/*': {targets: [{upstream: a, model: '*/*'}]}"),
+      "proxy.yaml:6: routes.x/*.targets.0.model: expected at most one `*`",
     ],
     [
       "two names of one model",
@@ -218,6 +265,10 @@ describe("settings that contradict each other are refused:", () => {
       "m: {targets: [{upstream: a}, {upstream: b, model: n}], fallback: [n]}\n  'x/*': {targets: [{upstream: b, model: '*'}]}",
     );
     expect(Object.keys(load(yaml).routes)).toEqual(["m", "x/*"]);
+    const keys = "\n    api_key: [k, l]\n";
+    const { upstreams } = load(two.replace("'}", "', api_key: k}").replace("/v1\n", `/v1${keys}`));
+    expect(upstreams.map(({ api_key }) => api_key)).toEqual([["k"], ["k", "l"]]);
+    expect(load("circuit: {open: 60s}").circuit.max_open).toBe(60_000);
   });
 
   test("nor a backend of which nothing is known yet", () => {
@@ -286,6 +337,17 @@ describe("overrides of a dialect", () => {
   });
 });
 
+test.each([
+  ...["connect", "first_byte", "idle", "idle_data", "write_stall"].map((key) => `timeouts.${key}`),
+  "failover.first_byte",
+  "failover.deadline",
+  "health.timeout",
+  "circuit.open",
+])("%s can't be 0", (setting) => {
+  const [section = "", key = ""] = setting.split(".");
+  expect(refusal(`${section}: {${key}: 0}`)).toBe(`proxy.yaml:1: ${setting}: expected more than 0`);
+});
+
 describe("a file that can't be used is refused with file, line and field:", () => {
   test.each([
     [
@@ -311,6 +373,31 @@ describe("a file that can't be used is refused with file, line and field:", () =
     ["a wrong type", "insecure: sure\n", /^proxy\.yaml:1: insecure: expected boolean/u],
     ["a bad duration", "timeouts:\n  idle: soon\n", /^proxy\.yaml:2: timeouts\.idle: .*/u],
     [
+      "a duration beyond what a timer can count",
+      "limits:\n  queue_timeout: 1000h\n",
+      "proxy.yaml:2: limits.queue_timeout: expected at most 20 days",
+    ],
+    [
+      "no time to wait for an answer",
+      "failover:\n  deadline: 0\n",
+      "proxy.yaml:2: failover.deadline: expected more than 0",
+    ],
+    [
+      "nor for the first word of one backend",
+      "upstreams:\n  - id: a\n    base_url: http://x/v1\n    timeouts: {first_byte: 0ms}\n",
+      "proxy.yaml:4: upstreams.0.timeouts.first_byte: expected more than 0",
+    ],
+    [
+      "a proxy whose password can't be read",
+      "upstreams:\n  - id: a\n    base_url: http://x/v1\n    proxy: http://me:50%@y:1\n",
+      "proxy.yaml:4: upstreams.0.proxy: the user and the password in it can't be read; write `%25` for a `%` that stands for itself",
+    ],
+    [
+      "a proxy that is none",
+      "upstreams:\n  - id: a\n    base_url: http://x/v1\n    proxy: y:1\n",
+      "proxy.yaml:4: upstreams.0.proxy: expected an http or https URL",
+    ],
+    [
       "a URL that is none",
       "upstreams:\n  - id: a\n    base_url: example.com\n",
       "proxy.yaml:3: upstreams.0.base_url: expected an http or https URL",
@@ -332,8 +419,13 @@ describe("a file that can't be used is refused with file, line and field:", () =
     ],
     [
       "a variable that is not set",
-      "api_key: ${NOWHERE}\n",
-      "proxy.yaml: ${NOWHERE} is not set in the environment",
+      "log: {level: info}\napi_key: ${NOWHERE}\n",
+      "proxy.yaml:2: api_key: ${NOWHERE} is not set in the environment",
+    ],
+    [
+      "one of many keys that is not set",
+      "upstreams:\n  - id: a\n    base_url: http://x/v1\n    api_key:\n      - k\n      - ${NOWHERE}\n",
+      "proxy.yaml:6: upstreams.0.api_key.1: ${NOWHERE} is not set in the environment",
     ],
     ["a list", "- a\n", "proxy.yaml: expected a mapping of settings"],
     ["broken YAML", "listen: [\n", /^proxy\.yaml:[12]: /u],

@@ -107,3 +107,8 @@ test.for<[route: string, operation: string]>([
   const { text } = await told({}, route);
   expect(text).toContain(`gen_ai_operation_name="${operation}"`);
 });
+
+test("a route that gives no answers of models is no operation", async () => {
+  const { text } = await told({ retries: [] }, "/api/show");
+  expect(text).not.toContain("gen_ai_operation_name=");
+});

@@ -194,3 +194,19 @@ test.each<[answer: string, data: unknown]>([
     code: "upstream_malformed",
   });
 });
+
+test("once a request has failed none follows, those that run are stopped, and all are waited for", async () => {
+  const failure = new ProxyError("upstream_failed", "the first");
+  let [asked, over] = [0, 0];
+  const ask: EmbeddingRunOptions["ask"] = async (_, signal) => {
+    asked += 1;
+    if (asked === 2) throw failure;
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    // A request may take a moment to end.
+    await turn();
+    over += 1;
+    throw new ProxyError("client_closed", "a later one");
+  };
+  await expect(embed(textsOf(40), ask)).rejects.toBe(failure);
+  expect([asked, over]).toEqual([4, 3]);
+});

@@ -125,6 +125,8 @@ test("50 idle backends are told in less than 64 KiB, and the busiest proxy in le
       models: 50,
       listAgeSeconds: 12,
       stale: false,
+      restsSeconds: 0,
+      alarms: [],
     })),
   );
   for (let i = 0; i < 4; i += 1) metrics.answers.count({ ...good, model: `model-${i}:latest` });

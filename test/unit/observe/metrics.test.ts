@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { ProxyError } from "../../../src/errors.ts";
 import { Metrics } from "../../../src/observe/metrics.ts";
 import type { UpstreamReading } from "../../../src/observe/upstream-metrics.ts";
 
@@ -74,6 +75,8 @@ const idle: UpstreamReading = {
   models: 2,
   listAgeSeconds: 7,
   stale: false,
+  restsSeconds: 0,
+  alarms: [],
 };
 
 test("tell of each backend as it is, and no more of one that a reload took away", async () => {
@@ -88,6 +91,7 @@ test("tell of each backend as it is, and no more of one that a reload took away"
       state: "open",
       listAgeSeconds: undefined,
       stale: true,
+      restsSeconds: 20,
     },
     { ...idle, id: "c", state: "half_open" },
   ];
@@ -100,6 +104,7 @@ test("tell of each backend as it is, and no more of one that a reload took away"
     'ollama_proxy_upstream_models{upstream="a"} 2',
     'ollama_proxy_model_list_age_seconds{upstream="a"} 7',
     'ollama_proxy_model_list_stale{upstream="a"} 0',
+    'ollama_proxy_upstream_rests_seconds{upstream="a"} 0',
   ]);
   expect(told.filter((line) => line.includes('"b"'))).toEqual([
     'ollama_proxy_upstream_in_flight{upstream="b"} 5',
@@ -107,22 +112,28 @@ test("tell of each backend as it is, and no more of one that a reload took away"
     'ollama_proxy_circuit_state{upstream="b"} 2',
     'ollama_proxy_upstream_models{upstream="b"} 2',
     'ollama_proxy_model_list_stale{upstream="b"} 1',
+    'ollama_proxy_upstream_rests_seconds{upstream="b"} 20',
   ]);
   expect(told).toContain('ollama_proxy_circuit_state{upstream="c"} 1');
   readings = [idle];
   expect((await samples(metrics)).join("\n")).not.toMatch(/upstream="[bc]"/);
 });
 
-test("raise an alarm for as long as the key rests", async () => {
-  let now = 0;
-  const metrics = new Metrics(() => now);
-  metrics.upstreams.raiseAlarm("a", "quota", 60);
-  now = 30_000;
-  metrics.upstreams.raiseAlarm("a", "quota", 60);
-  now = 89_000;
-  expect(await samples(metrics)).toEqual(['ollama_proxy_alarm{upstream="a",reason="quota"} 1']);
-  now = 91_000;
-  expect(await samples(metrics)).toEqual(['ollama_proxy_alarm{upstream="a",reason="quota"} 0']);
+test("raise an alarm for as long as something is wrong with a key", async () => {
+  const metrics = new Metrics();
+  const rejected = new ProxyError("upstream_unauthorized", "no such key");
+  const unpaid = new ProxyError("upstream_overloaded", "quota", { status: 429 });
+  let readings = [{ ...idle, alarms: [rejected, unpaid, rejected] }];
+  metrics.upstreams.watch(() => readings);
+  const alarms = async () => (await samples(metrics)).filter((line) => line.includes("alarm"));
+  expect(await alarms()).toEqual([
+    'ollama_proxy_alarm{upstream="a",reason="rejected"} 1',
+    'ollama_proxy_alarm{upstream="a",reason="quota"} 1',
+  ]);
+  readings = [{ ...idle, alarms: [unpaid] }];
+  expect(await alarms()).toEqual(['ollama_proxy_alarm{upstream="a",reason="quota"} 1']);
+  readings = [];
+  expect(await alarms()).toEqual([]);
 });
 
 test("are each their own: two proxies in one process don't count together", async () => {

@@ -162,6 +162,23 @@ test("a client that leaves is a 499, also in a response that was taken over", as
   expect(requests.underWay).toBe(0);
 });
 
+test("a fault after the headers had left is one of ours, and the connection ends", async () => {
+  const { port, log } = await start((_, reply) => {
+    reply.raw.writeHead(200).flushHeaders();
+    throw new ProxyError("invalid_request", "can't be told");
+  });
+  const client = connect(port, "127.0.0.1");
+  client.write("GET /api/thing/1 HTTP/1.1\r\nhost: localhost\r\n\r\n");
+  client.resume();
+  await new Promise((resolve) => client.once("close", resolve));
+  const [line] = await lines(log, 1);
+  expect(line).toMatchObject({
+    level: "warn",
+    message: "did not answer",
+    fields: { status: 200, error: "invalid_request" },
+  });
+});
+
 test("requests that were sent ahead end with their connection, each with a line", async () => {
   const closed: string[] = [];
   const { port, log, requests } = await start((request, reply) => {

@@ -10,7 +10,7 @@ function start() {
   const registry = new Registry();
   const clock = { now: 0 };
   const log = keepLogs();
-  const metrics = new UpstreamMetrics(registry, () => clock.now);
+  const metrics = new UpstreamMetrics(registry);
   const events: UpstreamEvents = new UpstreamLog(log, metrics, () => clock.now);
   const samples = async () => {
     metrics.refresh();
@@ -20,7 +20,8 @@ function start() {
 }
 
 const rejected = new ProxyError("upstream_unauthorized", "the key sk-CANARY is no good");
-const limited = new ProxyError("upstream_overloaded", "slow down");
+const limited = new ProxyError("upstream_overloaded", "slow down", { status: 429 });
+const loading = new ProxyError("upstream_overloaded", "loading", { status: 503 });
 
 test("tells when a backend is left alone, and when it is used again", async () => {
   const { events, lines, samples } = start();
@@ -54,8 +55,23 @@ test("a key that rests for a limit of the rate is no alarm", async () => {
   ]);
 });
 
-test("a rejected key is an error once, and an alarm while it rests", async () => {
-  const { events, clock, lines, samples } = start();
+test("a backend that rests as a whole is told of as such", async () => {
+  const { events, lines, samples } = start();
+  events.rested("a", 0, 20, loading, false);
+  expect(lines).toEqual([
+    {
+      level: "info",
+      fields: { upstream: "a", key: 0, seconds: 20, reason: "overloaded" },
+      message: "the backend rests",
+    },
+  ]);
+  expect(await samples()).toEqual([
+    'ollama_proxy_key_rests_total{upstream="a",reason="overloaded"} 1',
+  ]);
+});
+
+test("a rejected key is an error once", () => {
+  const { events, clock, lines } = start();
   events.rested("a", 1, 60, rejected, true);
   clock.now = 61_000;
   events.rested("a", 1, 60, rejected, true);
@@ -65,20 +81,14 @@ test("a rejected key is an error once, and an alarm while it rests", async () =>
     ["info", 1, "rejected"],
     ["error", 2, "rejected"],
   ]);
-  expect(await samples()).toContain('ollama_proxy_alarm{upstream="a",reason="rejected"} 1');
-  clock.now = 200_000;
-  expect(await samples()).toContain('ollama_proxy_alarm{upstream="a",reason="rejected"} 0');
   clock.now = 1_000_000;
   events.rested("a", 1, 60, rejected, true);
   expect(lines.at(-1)?.level).toBe("error");
   expect(JSON.stringify(lines)).not.toContain("CANARY");
 });
 
-test("a quota that is used up is an alarm of its own", async () => {
+test("a quota that is used up has a reason of its own", async () => {
   const { events, samples } = start();
   events.rested("a", 1, 60, limited, true);
-  expect(await samples()).toEqual([
-    'ollama_proxy_key_rests_total{upstream="a",reason="quota"} 1',
-    'ollama_proxy_alarm{upstream="a",reason="quota"} 1',
-  ]);
+  expect(await samples()).toEqual(['ollama_proxy_key_rests_total{upstream="a",reason="quota"} 1']);
 });

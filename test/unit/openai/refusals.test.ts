@@ -51,6 +51,22 @@ describe("no other words would help with", () => {
       "content_filter",
       "filter",
     ],
+    [
+      "Your chosen model requires moderation and your input was flagged for violence.",
+      undefined,
+      "filter",
+    ],
+    [
+      "Invalid prompt: your prompt was flagged as potentially violating our usage policy.",
+      "invalid_prompt",
+      "filter",
+    ],
+    [
+      "Your request was rejected as a result of our safety system.",
+      "content_policy_violation",
+      "filter",
+    ],
+    ["Content violates usage guidelines.", undefined, "filter"],
     ["Model Not Exist", undefined, "model"],
     ["x is not a valid model ID", undefined, "model"],
     ["The model `gpt-9` does not exist or you do not have access to it.", undefined, "model"],
@@ -75,6 +91,11 @@ describe("no other words would help with", () => {
     "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
     "Extra inputs are not permitted",
     "'messages' must contain the word 'json' in some form",
+    "Your account was flagged: requests that violate our policies",
+    "The content of this organization was flagged",
+    "Access denied. Please make sure that your credentials may do this.",
+    "request violates the schema: 'messages' is missing",
+    "unknown field 'safety_identifier' in request",
   ])("but would with: %s", (message) => {
     expect(kindOfRefusal(refusal(message))).toBeUndefined();
   });

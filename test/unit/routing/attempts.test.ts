@@ -48,6 +48,7 @@ function scene(
         clientKey: undefined,
         signal: new AbortController().signal,
         onMissing: () => {},
+        onClose: () => {},
         ...more,
       }),
   };
@@ -96,8 +97,25 @@ describe("a try", () => {
     const { ask } = scene(["a"]);
     const missing: string[] = [];
     const lease = await ask({ onMissing: ({ id }) => missing.push(id) }).first();
-    lease.end(new ProxyError("upstream_rejected", "no such model", { status: 404 }));
+    const refusal = { status: 404, message: "no such model", locations: [] };
+    lease.end(new ProxyError("upstream_rejected", refusal.message, { status: 404, refusal }));
     expect(missing).toEqual(["a"]);
+  });
+
+  test("is not cut short for another key, nor where no other may follow", async () => {
+    const failover = { ambiguous: true, first_byte: 1 };
+    const { ask } = scene(["a", "b", "c"], { failover });
+    const attempts = ask();
+    const first = await attempts.first();
+    expect(first.firstByte).toBe(1_000);
+    const silent = new ProxyError("upstream_timeout", "late", { ambiguous: true });
+    first.end(silent);
+    const second = await attempts.after(silent, first);
+    expect(second?.firstByte).toBeGreaterThan(1_000);
+    const alone = await scene(["a"], { failover }, { api_key: ["1", "2"] })
+      .ask()
+      .first();
+    expect(alone.firstByte).toBeGreaterThan(1_000);
   });
 
   test("has the time that its backend has, less where another can take over", async () => {

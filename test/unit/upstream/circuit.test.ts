@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Circuit, type Admission, type CircuitState } from "../../../src/upstream/circuit.ts";
+import type { CircuitState } from "../../../src/observe/upstream-metrics.ts";
+import { Circuit, type Admission } from "../../../src/upstream/circuit.ts";
 
 const settings = { failures: 3, open: 5_000, max_open: 12_000 };
 

@@ -80,3 +80,27 @@ describe("resting", () => {
     ]);
   });
 });
+
+describe("alarms", () => {
+  test("are seen while the key rests, and for a minute at least", () => {
+    const { ring, clock, take } = start("a", "b");
+    ring.raiseAlarm(take(), 0, rejected);
+    ring.raiseAlarm(take(), 300_000, limited);
+    expect(ring.alarms).toEqual([rejected, limited]);
+    clock.time = 60_000;
+    expect(ring.alarms).toEqual([limited]);
+    clock.time = 300_000;
+    expect(ring.alarms).toEqual([]);
+  });
+
+  test("end when the key is accepted, and no other", () => {
+    const { ring, take } = start("a", "b");
+    ring.raiseAlarm(take(), 1_000, rejected);
+    ring.raiseAlarm(take(), 1_000, rejected);
+    ring.accepted("a");
+    expect(ring.alarms).toEqual([rejected]);
+    ring.accepted("c");
+    ring.accepted("b");
+    expect(ring.alarms).toEqual([]);
+  });
+});

@@ -7,7 +7,7 @@ import type { Upstream } from "./upstream/upstream.ts";
 const patience = 5_000;
 
 /** The generation that answers requests, and those before it, each until its last request has ended. */
-export class Generations {
+export class GenerationSwitch {
   readonly #log: Logger;
   readonly #inUse: Set<Generation>;
   /** Those of the generations in use, and those that are being closed. */
@@ -50,7 +50,7 @@ export class Generations {
     const next = make(earlier);
     this.#inUse.add(next);
     for (const upstream of next.upstreams) this.#upstreams.add(upstream);
-    const known = next.services.catalog.takeOver(earlier.services.catalog);
+    const known = next.takeOver(earlier);
     await Promise.race([known, sleep(patience, undefined, { ref: false })]);
     if (this.#closed) return;
     earlier.healthChecks.stop();
