@@ -5,6 +5,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     exclude: ["test/interop/**"],
     pool: "forks",
+    maxWorkers: "100%",
     testTimeout: 20_000,
     reporters: [
       "default",

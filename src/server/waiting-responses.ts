@@ -15,7 +15,10 @@ export function closeWaitingResponses(server: Server): void {
         // The one that has the socket hears of it from Node.
         if (response.socket !== null) continue;
         response.destroy();
-        response.emit("close");
+        // Newer versions of Node tell it by themselves then.
+        setImmediate(() => {
+          if (responses.has(response)) response.emit("close");
+        });
       }
     });
   });
