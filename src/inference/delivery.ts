@@ -1,5 +1,5 @@
 import type { Config } from "../config/schema.ts";
-import { ProxyError, toProxyError, whileRunning } from "../errors.ts";
+import { toProxyError, whileRunning, type ProxyError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Attempts, Lease } from "../routing/attempts.ts";
 import type { Target } from "../routing/resolve.ts";
@@ -9,6 +9,7 @@ import { StreamWriter } from "../server/stream-writer.ts";
 import type { AnswerReport } from "./answer-report.ts";
 import type { AnswerReports } from "./answer-reports.ts";
 import { clientClosed, clientKeyOf, tellTries, type Exchange } from "./exchange.ts";
+import { askInTurn } from "./ask-in-turn.ts";
 import { explained } from "./explained.ts";
 import type { LineText } from "./line-text.ts";
 import { Pipeline, type EventReader, type Outcome } from "./pipeline.ts";
@@ -143,31 +144,16 @@ export class Delivery<Out> {
       clientKey: clientKeyOf(request),
       signal: this.#stop.signal,
     });
-    /** What a backend said goes before what we found that one can't be told. */
-    let failure: ProxyError | undefined;
-    let unsaid: ProxyError | undefined;
     try {
-      let lease: Lease | undefined = await attempts.first();
-      while (lease !== undefined) {
-        this.#lease = lease;
-        const attempt = this.#put(lease);
-        if (attempt instanceof ProxyError) {
-          unsaid ??= attempt;
-          lease.pass();
-          lease = await attempts.instead();
-          continue;
-        }
-        try {
-          const outcome = await this.#tryAt(lease, attempt, sinkOf);
-          this.#report(attempts, outcome, this.#pipeline?.failure);
-          return outcome;
-        } catch (thrown) {
-          const error = toProxyError(thrown);
-          failure = this.#told(error, lease);
-          lease = this.#pipeline?.began === true ? undefined : await attempts.after(error, lease);
-        }
-      }
-      throw failure ?? unsaid;
+      const outcome = await askInTurn(attempts, {
+        put: (lease) => this.#put(lease),
+        ask: (attempt, lease) => this.#tryAt(lease, attempt, sinkOf),
+        next: async (error, lease) =>
+          this.#pipeline?.began === true ? undefined : attempts.after(error, lease),
+        told: (error, lease) => this.#told(error, lease),
+      });
+      this.#report(attempts, outcome, this.#pipeline?.failure);
+      return outcome;
     } catch (thrown) {
       return this.#refuse(attempts, toProxyError(thrown), sinkOf);
     } finally {
@@ -175,9 +161,10 @@ export class Delivery<Out> {
     }
   }
 
-  #put({ target }: Lease): Try<Out> | ProxyError {
+  #put(lease: Lease): Try<Out> | ProxyError {
+    this.#lease = lease;
     try {
-      return this.#plan.ask(target);
+      return this.#plan.ask(lease.target);
     } catch (error) {
       return toProxyError(error);
     }

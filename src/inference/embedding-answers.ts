@@ -9,6 +9,7 @@ import type { Router } from "../routing/router.ts";
 import type { Vector } from "../translate/embeddings.ts";
 import { toMetrics } from "../translate/metrics.ts";
 import type { AnswerReport } from "./answer-report.ts";
+import { askInTurn } from "./ask-in-turn.ts";
 import type { AnswerReports } from "./answer-reports.ts";
 import { EmbeddingRun, type Embedded } from "./embedding-run.ts";
 import { clientClosed, clientKeyOf, routeOf, tellTries, type Exchange } from "./exchange.ts";
@@ -99,31 +100,15 @@ class EmbeddingWork {
   }
 
   async tryEverywhere(): Promise<EmbeddingAnswer | undefined> {
-    /** What a backend said goes before what we know that one can't do. */
-    let failure: ProxyError | undefined;
-    let unable: ProxyError | undefined;
     try {
-      let lease: Lease | undefined = await this.#attempts.first();
-      while (lease !== undefined) {
-        this.#lease = lease;
-        const run = this.#runAt(lease);
-        if (run === undefined) {
-          unable ??= noEmbeddings(lease.target.model.upstream.id);
-          lease.pass();
-          lease = await this.#attempts.instead();
-          continue;
-        }
-        try {
-          const { vectors, tokens } = await this.#tryAt(lease, run);
-          this.#report("ok", undefined, tokens);
-          return { vectors, metrics: figures(this.#stopwatch, tokens) };
-        } catch (thrown) {
-          const error = toProxyError(thrown);
-          failure = told(error, this.#question, lease.target);
-          lease = await this.#after(error, lease);
-        }
-      }
-      throw failure ?? unable;
+      const { vectors, tokens } = await askInTurn(this.#attempts, {
+        put: (lease) => this.#put(lease),
+        ask: (run, lease) => this.#tryAt(lease, run),
+        next: (error, lease) => this.#after(error, lease),
+        told: (error, lease) => told(error, this.#question, lease.target),
+      });
+      this.#report("ok", undefined, tokens);
+      return { vectors, metrics: figures(this.#stopwatch, tokens) };
     } catch (thrown) {
       const error = toProxyError(this.#signal.aborted ? this.#signal.reason : thrown);
       this.#report(error === clientClosed ? "client_closed" : "refused", error);
@@ -154,13 +139,15 @@ class EmbeddingWork {
     }
   }
 
-  /** Undefined where the backend is known to have no embeddings. */
-  #runAt({ target, key, firstByte }: Lease): EmbeddingRun | undefined {
+  /** 400 where the backend is known to have no embeddings. */
+  #put(lease: Lease): EmbeddingRun | ProxyError {
+    this.#lease = lease;
+    const { target, key, firstByte } = lease;
     const { dimensions, truncate, reply } = this.#question;
     const { config, learned } = this.#options;
     const { upstream, entry } = target.model;
     const dialect = dialectOf(target, "embedding").embeddings;
-    if (dialect === null) return undefined;
+    if (dialect === null) return noEmbeddings(upstream.id);
     return new EmbeddingRun({
       model: entry.id,
       dialect,

@@ -24,6 +24,8 @@ export class NamedModels {
   readonly #byId: ReadonlyMap<string, CatalogModel>;
   /** `upstream/model`: that backend's and no other's. */
   readonly #byPath: ReadonlyMap<string, CatalogModel>;
+  /** Backend and id, or backend and name. */
+  readonly #byPlace: ReadonlyMap<string, CatalogModel>;
   /** What is in no list, by the name it was asked for. */
   readonly #kept = new Map<string, CatalogModel>();
 
@@ -32,6 +34,13 @@ export class NamedModels {
     this.#listed = listed;
     this.#routes = routes;
     this.#upstreams = upstreams;
+    const backwards = listed.toReversed();
+    this.#byPlace = new Map([
+      ...backwards.map(
+        (model) => [`${model.upstream.id} ${comparableName(model.name)}`, model] as const,
+      ),
+      ...backwards.map((model) => [`${model.upstream.id} ${model.entry.id}`, model] as const),
+    ]);
     const groups = byComparableName(listed);
     const named = routes.names.filter((name) => !groups.has(comparableName(name)));
     this.models = [
@@ -39,7 +48,6 @@ export class NamedModels {
       ...named.flatMap((name) => this.#byRoute(name, () => true) ?? []),
     ];
     this.#byName = new Map(this.models.map((model) => [comparableName(model.name), model]));
-    const backwards = listed.toReversed();
     this.#byId = new Map(
       backwards.map((model) => [
         model.entry.id,
@@ -97,7 +105,7 @@ export class NamedModels {
     return routed(first.name, targets, match?.config);
   }
 
-  /** The same object as before for the same places: turns and budgets are counted by it. */
+  /** The same object as before for the same places: turns are counted by it. */
   #keep(name: string, model: CatalogModel | undefined): CatalogModel | undefined {
     if (model === undefined) return undefined;
     const key = comparableName(name);
@@ -122,11 +130,9 @@ export class NamedModels {
       const upstream = this.#upstreams.find((candidate) => candidate.id === id);
       if (upstream === undefined) return [];
       const wanted = given?.replace("*", star) ?? plain;
-      const listed = this.#listed.find(
-        (model) =>
-          model.upstream === upstream &&
-          (model.entry.id === wanted || comparableName(model.name) === comparableName(wanted)),
-      );
+      const listed =
+        this.#byPlace.get(`${id} ${wanted}`) ??
+        this.#byPlace.get(`${id} ${comparableName(wanted)}`);
       const model = listed ?? { name, upstream, entry: { id: upstream.selection.idOf(wanted) } };
       return target({ ...model, name: withTag(name) }, own);
     });
